@@ -1,0 +1,64 @@
+/**
+ * EC2 as this product needs it: plain values in and out, no Kubernetes, no SDK types. One `Ec2Port` stands for one
+ * region and one identity. Every call ends within `timeoutMs`.
+ */
+import type { CloudError } from "../errors.ts";
+
+export type { CloudError };
+
+export interface CloudCallOptions {
+  readonly timeoutMs: number;
+  /** EC2 checks the permission and changes nothing; resolves when allowed. */
+  readonly dryRun?: boolean;
+}
+
+export interface VpcFacts {
+  readonly vpcId: string;
+  /** Every CIDR associated with the VPC, the primary one first. */
+  readonly cidrBlocks: readonly string[];
+}
+
+export interface RouteEntry {
+  readonly destinationCidr: string;
+  readonly networkInterfaceId?: string;
+  /** `active` or `blackhole`. */
+  readonly state: string;
+}
+
+export interface RouteTable {
+  readonly routeTableId: string;
+  readonly vpcId: string;
+  readonly routes: readonly RouteEntry[];
+}
+
+export interface NetworkInterface {
+  readonly networkInterfaceId: string;
+  readonly vpcId: string;
+  readonly subnetId: string;
+  readonly availabilityZone: string;
+  readonly macAddress: string;
+  readonly privateIpAddress: string;
+  readonly sourceDestCheck: boolean;
+  readonly attachedInstanceId?: string;
+  /** 0 is the primary interface of the instance. */
+  readonly deviceIndex?: number;
+}
+
+export interface Instance {
+  readonly instanceId: string;
+  /** pending, running, shutting-down, terminated, stopping, stopped */
+  readonly state: string;
+  readonly availabilityZone: string;
+  readonly vpcId: string;
+  readonly networkInterfaceIds: readonly string[];
+}
+
+export interface Ec2Port {
+  describeVpcs(vpcIds: readonly string[], options: CloudCallOptions): Promise<VpcFacts[]>;
+  /** All tables of a VPC, or exactly these. */
+  describeRouteTables(query: { readonly vpcId: string } | { readonly routeTableIds: readonly string[] }, options: CloudCallOptions): Promise<RouteTable[]>;
+  describeNetworkInterfaces(query: { readonly ids: readonly string[] } | { readonly instanceId: string }, options: CloudCallOptions): Promise<NetworkInterface[]>;
+  describeInstances(instanceIds: readonly string[], options: CloudCallOptions): Promise<Instance[]>;
+  replaceRoute(route: { readonly routeTableId: string; readonly destinationCidr: string; readonly networkInterfaceId: string }, options: CloudCallOptions): Promise<void>;
+  setSourceDestCheck(networkInterfaceId: string, enabled: boolean, options: CloudCallOptions): Promise<void>;
+}

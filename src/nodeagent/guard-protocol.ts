@@ -1,0 +1,56 @@
+/**
+ * What the guard and its worker say to each other over the IPC channel of the child process, and nothing else.
+ * The guard decides about the right; the worker does the work. The worker may start nothing for a group before the
+ * guard has answered `allowed` for exactly that (group, epoch, session), and keeps nothing up after `takeDown`.
+ */
+
+/** One grant as the worker read it, consistently, from the API server. */
+export interface GrantRef {
+  readonly namespace: string;
+  readonly group: string;
+  readonly groupUid: string;
+  readonly epoch: number;
+  /** holderIdentity of the Lease the grant was given to. */
+  readonly session: string;
+}
+
+/** A peer the guard exchanges heartbeats with: another member of a group that names this node. */
+export interface PeerRef {
+  readonly node: string;
+  /** IPv4 address for heartbeats and promises. */
+  readonly address: string;
+}
+
+/** Something the guard itself must remove when it cuts hard: written down before it is brought up. */
+export type Holding =
+  | { readonly kind: "address"; readonly interface: string; readonly cidr: string }
+  /** `startTicks` (field 22 of /proc/PID/stat) tells a reused process group from ours. */
+  | { readonly kind: "process-group"; readonly processGroup: number; readonly startTicks: number }
+  | { readonly kind: "probe-port"; readonly port: number }
+  | { readonly kind: "service-port"; readonly port: number };
+
+export type TakeDownCause = "renew-deadline" | "session-lost" | "shutdown" | "restart" | "isolated" | "worker-lost";
+
+export type GuardToWorker =
+  /** The session in force; absent right = nothing may be active. Sent at every change of session. */
+  | { readonly type: "session"; readonly session: string | undefined }
+  | { readonly type: "allowed"; readonly requestId: number }
+  | { readonly type: "denied"; readonly requestId: number; readonly reason: DenyReason }
+  /** Take everything down now, in the order of DESIGN 4.2; answer `down` when proven. */
+  | { readonly type: "takeDown"; readonly cause: TakeDownCause; readonly budgetMs: number }
+  | { readonly type: "peers"; readonly alive: readonly string[]; readonly lost: readonly string[] };
+
+export type DenyReason = "no-right" | "wrong-session" | "older-epoch" | "given-up" | "promised" | "watchdog-unarmed" | "taking-down";
+
+export type WorkerToGuard =
+  | { readonly type: "ready" }
+  | { readonly type: "peersWanted"; readonly peers: readonly PeerRef[] }
+  /** May I activate this grant? The guard notes it before it answers. */
+  | { readonly type: "mayActivate"; readonly requestId: number; readonly grant: GrantRef }
+  /** Recorded by the guard before the effect happens; `add` is acknowledged with `allowed`. */
+  | { readonly type: "holdingAdded"; readonly requestId: number; readonly holding: Holding }
+  | { readonly type: "holdingRemoved"; readonly holding: Holding }
+  /** The group is proven down on this node: it will never be active here again under this epoch. */
+  | { readonly type: "deactivated"; readonly grant: GrantRef }
+  /** Everything is proven down (the answer to `takeDown`). */
+  | { readonly type: "down" };
