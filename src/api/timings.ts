@@ -38,19 +38,40 @@ export interface Timings {
 
 const PRESET_TIMINGS: Readonly<Record<Preset, Timings>> = {
   default: {
-    sessionDurationMs: 15_000, renewIntervalMs: 1_000, requestTimeoutMs: 1_000, readGapMs: 2_000,
-    renewDeadlineMs: 4_000, stopBudgetMs: 2_400, watchdogTimeoutMs: 7_000, marginMs: 250,
-    heartbeatIntervalMs: 1_000, heartbeatLostAfterMs: 3_000,
+    sessionDurationMs: 15_000,
+    renewIntervalMs: 1_000,
+    requestTimeoutMs: 1_000,
+    readGapMs: 2_000,
+    renewDeadlineMs: 4_000,
+    stopBudgetMs: 2_400,
+    watchdogTimeoutMs: 7_000,
+    marginMs: 250,
+    heartbeatIntervalMs: 1_000,
+    heartbeatLostAfterMs: 3_000,
   },
   fast: {
-    sessionDurationMs: 4_500, renewIntervalMs: 300, requestTimeoutMs: 300, readGapMs: 600,
-    renewDeadlineMs: 1_200, stopBudgetMs: 600, watchdogTimeoutMs: 2_000, marginMs: 100,
-    heartbeatIntervalMs: 200, heartbeatLostAfterMs: 600,
+    sessionDurationMs: 4_500,
+    renewIntervalMs: 300,
+    requestTimeoutMs: 300,
+    readGapMs: 600,
+    renewDeadlineMs: 1_200,
+    stopBudgetMs: 600,
+    watchdogTimeoutMs: 2_000,
+    marginMs: 100,
+    heartbeatIntervalMs: 200,
+    heartbeatLostAfterMs: 600,
   },
   "azure-freeze-tolerant": {
-    sessionDurationMs: 90_000, renewIntervalMs: 2_000, requestTimeoutMs: 2_000, readGapMs: 4_000,
-    renewDeadlineMs: 35_000, stopBudgetMs: 4_500, watchdogTimeoutMs: 42_000, marginMs: 500,
-    heartbeatIntervalMs: 2_000, heartbeatLostAfterMs: 6_000,
+    sessionDurationMs: 90_000,
+    renewIntervalMs: 2_000,
+    requestTimeoutMs: 2_000,
+    readGapMs: 4_000,
+    renewDeadlineMs: 35_000,
+    stopBudgetMs: 4_500,
+    watchdogTimeoutMs: 42_000,
+    marginMs: 500,
+    heartbeatIntervalMs: 2_000,
+    heartbeatLostAfterMs: 6_000,
   },
 };
 
@@ -65,9 +86,18 @@ export function brokenRelations(timings: Timings): string[] {
   const relations: readonly (readonly [boolean, string])[] = [
     [rho * (R + S) + M <= W, `rho*(R+S)+M = ${rho * (R + S) + M} ms must be at most the watchdog timeout ${W} ms`],
     [rho * 2 * W + M <= L, `rho*2W+M = ${rho * 2 * W + M} ms must be at most the session duration ${L} ms`],
-    [timings.renewIntervalMs + timings.requestTimeoutMs < R, "renew interval + request timeout must be below the renew deadline"],
-    [timings.readGapMs >= timings.renewIntervalMs + timings.requestTimeoutMs, "the read gap must be at least renew interval + request timeout"],
-    [timings.heartbeatIntervalMs * 2 <= timings.heartbeatLostAfterMs, "two heartbeat intervals must fit into the time after which a peer is lost"],
+    [
+      timings.renewIntervalMs + timings.requestTimeoutMs < R,
+      "renew interval + request timeout must be below the renew deadline",
+    ],
+    [
+      timings.readGapMs >= timings.renewIntervalMs + timings.requestTimeoutMs,
+      "the read gap must be at least renew interval + request timeout",
+    ],
+    [
+      timings.heartbeatIntervalMs * 2 <= timings.heartbeatLostAfterMs,
+      "two heartbeat intervals must fit into the time after which a peer is lost",
+    ],
     [W % 1_000 === 0, `the watchdog timeout ${W} ms must be whole seconds`],
     [M > 0 && S > 0, "margin and stop budget must be above zero"],
   ];
@@ -82,11 +112,20 @@ export function deriveTimings(preset: Preset, sessionDurationMs?: number, stopBu
   const M = Math.min(500, Math.max(100, Math.floor(L / 60)));
   const W = Math.floor((L - M) / (2 * CLOCK_RATE_BOUND) / 1_000) * 1_000;
   const stopAndDeadlineMs = Math.floor((W - M) / CLOCK_RATE_BOUND / 100) * 100;
-  const S = stopBudgetMs ?? Math.floor((stopAndDeadlineMs * base.stopBudgetMs) / (base.renewDeadlineMs + base.stopBudgetMs));
+  const S =
+    stopBudgetMs ?? Math.floor((stopAndDeadlineMs * base.stopBudgetMs) / (base.renewDeadlineMs + base.stopBudgetMs));
   const R = stopAndDeadlineMs - S;
-  const timings: Timings = { ...base, sessionDurationMs: L, marginMs: M, watchdogTimeoutMs: W, stopBudgetMs: S, renewDeadlineMs: R };
+  const timings: Timings = {
+    ...base,
+    sessionDurationMs: L,
+    marginMs: M,
+    watchdogTimeoutMs: W,
+    stopBudgetMs: S,
+    renewDeadlineMs: R,
+  };
   const broken = brokenRelations(timings);
-  if (broken.length > 0) throw new RangeError(`session.duration ${L} ms with preset ${preset} cannot be used: ${broken.join("; ")}`);
+  if (broken.length > 0)
+    throw new RangeError(`session.duration ${L} ms with preset ${preset} cannot be used: ${broken.join("; ")}`);
   return timings;
 }
 

@@ -111,12 +111,29 @@ export interface KubeApi {
   /** Compare-and-set when `object.metadata.resourceVersion` is given. */
   replace<T extends KubeObject>(type: ResourceType, object: T, options?: WriteOptions): Promise<T>;
   patch<T extends KubeObject>(type: ResourceType, key: ObjectKey, patch: Patch, options?: WriteOptions): Promise<T>;
-  delete(type: ResourceType, key: ObjectKey, options?: CallOptions & { readonly uid?: string; readonly resourceVersion?: string }): Promise<void>;
+  delete(
+    type: ResourceType,
+    key: ObjectKey,
+    options?: CallOptions & { readonly uid?: string; readonly resourceVersion?: string },
+  ): Promise<void>;
 }
 
 export type KubeErrorDetail =
   /** The request did not happen or was refused; nothing was written. */
-  | { readonly code: "NotFound" | "AlreadyExists" | "Conflict" | "Gone" | "Invalid" | "Forbidden" | "Unauthorized" | "TooManyRequests"; readonly status: number; readonly reason: string; readonly retryAfterMs?: number }
+  | {
+      readonly code:
+        | "NotFound"
+        | "AlreadyExists"
+        | "Conflict"
+        | "Gone"
+        | "Invalid"
+        | "Forbidden"
+        | "Unauthorized"
+        | "TooManyRequests";
+      readonly status: number;
+      readonly reason: string;
+      readonly retryAfterMs?: number;
+    }
   /** The request may or may not have been carried out: a timeout, a broken connection or a 5xx after it was sent. */
   | { readonly code: "ResultUnknown"; readonly status?: number }
   /** The connection was refused or the name did not resolve: the request was not sent. */

@@ -58,7 +58,8 @@ export class FakeClock implements Clock {
     let first: Pending | undefined;
     for (const pending of this.#pending) {
       if (pending.at > end) continue;
-      if (first === undefined || pending.at < first.at || (pending.at === first.at && pending.order < first.order)) first = pending;
+      if (first === undefined || pending.at < first.at || (pending.at === first.at && pending.order < first.order))
+        first = pending;
     }
     return first;
   }

@@ -56,9 +56,18 @@ export interface Instance {
 export interface Ec2Port {
   describeVpcs(vpcIds: readonly string[], options: CloudCallOptions): Promise<VpcFacts[]>;
   /** All tables of a VPC, or exactly these. */
-  describeRouteTables(query: { readonly vpcId: string } | { readonly routeTableIds: readonly string[] }, options: CloudCallOptions): Promise<RouteTable[]>;
-  describeNetworkInterfaces(query: { readonly ids: readonly string[] } | { readonly instanceId: string }, options: CloudCallOptions): Promise<NetworkInterface[]>;
+  describeRouteTables(
+    query: { readonly vpcId: string } | { readonly routeTableIds: readonly string[] },
+    options: CloudCallOptions,
+  ): Promise<RouteTable[]>;
+  describeNetworkInterfaces(
+    query: { readonly ids: readonly string[] } | { readonly instanceId: string },
+    options: CloudCallOptions,
+  ): Promise<NetworkInterface[]>;
   describeInstances(instanceIds: readonly string[], options: CloudCallOptions): Promise<Instance[]>;
-  replaceRoute(route: { readonly routeTableId: string; readonly destinationCidr: string; readonly networkInterfaceId: string }, options: CloudCallOptions): Promise<void>;
+  replaceRoute(
+    route: { readonly routeTableId: string; readonly destinationCidr: string; readonly networkInterfaceId: string },
+    options: CloudCallOptions,
+  ): Promise<void>;
   setSourceDestCheck(networkInterfaceId: string, enabled: boolean, options: CloudCallOptions): Promise<void>;
 }

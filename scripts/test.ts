@@ -1,0 +1,72 @@
+/**
+ * `npm test` (everything that needs only npm) and `npm test -- --all` = `npm run test:all` (also everything that
+ * this machine can run: namespaces, real kubectl, the demo). Ends with one line of counts, after the reason of
+ * every test that was not run.
+ */
+import { spawnSync } from "node:child_process";
+import { startVitest } from "vitest/node";
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** Runs vitest over a config file and adds up what came out; prints why a test was skipped. */
+async function runSuite(configFile: string, filters: readonly string[], totals: Counts): Promise<void> {
+  const vitest = await startVitest("test", [...filters], {
+    watch: false,
+    run: true,
+    config: configFile,
+    passWithNoTests: filters.length > 0,
+  });
+  const reasons = new Map<string, number>();
+  for (const module of vitest.state.getTestModules()) {
+    if (module.state() === "failed" && [...module.children.allTests()].length === 0) totals.failed++;
+    for (const test of module.children.allTests()) {
+      const result = test.result();
+      if (result.state === "passed") totals.passed++;
+      else if (result.state === "failed") totals.failed++;
+      else if (result.state === "skipped") {
+        totals.skipped++;
+        const reason = result.note ?? `${module.relativeModuleId}: ${test.fullName} (no reason given)`;
+        reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+      }
+    }
+  }
+  totals.failed += vitest.state.getUnhandledErrors().length;
+  await vitest.close();
+  for (const [reason, count] of reasons) console.log(`not run: ${count} x ${reason}`);
+}
+
+/** Runs a command as one more test: it passes when it exits 0. */
+function runCommand(name: string, command: readonly string[], totals: Counts): void {
+  console.log(`\n> ${name}: ${command.join(" ")}`);
+  const [program = "", ...args] = command;
+  const { status } = spawnSync(program, args, { stdio: ["ignore", "inherit", "inherit"] });
+  if (status === 0) totals.passed++;
+  else {
+    totals.failed++;
+    console.log(`failed: ${name} (exit ${status ?? "by signal"})`);
+  }
+}
+
+const argv = process.argv.slice(2);
+const runAll = argv.includes("--all");
+const filters = argv.filter((argument) => !argument.startsWith("--"));
+const totals: Counts = { passed: 0, failed: 0, skipped: 0 };
+
+await runSuite("vitest.config.ts", filters, totals);
+if (runAll) {
+  runCommand("generated files are current", ["node", "scripts/generate.ts", "--check"], totals);
+  await runSuite("vitest.integration.config.ts", filters, totals);
+}
+if (runAll && filters.length === 0) {
+  runCommand(
+    "demo aws-virtual-ip",
+    ["node", "src/main.ts", "sandbox", "--scenario", "aws-virtual-ip", "--profile", "fast", "--json"],
+    totals,
+  );
+}
+console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+process.exit(totals.failed === 0 ? 0 : 1);
