@@ -37,7 +37,7 @@ export type GuardToWorker =
   | { readonly type: "allowed"; readonly requestId: number }
   | { readonly type: "denied"; readonly requestId: number; readonly reason: DenyReason }
   /** Take everything down now, in the order of DESIGN 4.2; answer `down` when proven. */
-  | { readonly type: "takeDown"; readonly cause: TakeDownCause; readonly budgetMs: number }
+  | { readonly type: "takeDown"; readonly takeDownId: number; readonly cause: TakeDownCause; readonly budgetMs: number }
   | { readonly type: "peers"; readonly alive: readonly string[]; readonly lost: readonly string[] };
 
 export type DenyReason = "no-right" | "wrong-session" | "older-epoch" | "given-up" | "promised" | "watchdog-unarmed" | "taking-down";
@@ -45,12 +45,22 @@ export type DenyReason = "no-right" | "wrong-session" | "older-epoch" | "given-u
 export type WorkerToGuard =
   | { readonly type: "ready" }
   | { readonly type: "peersWanted"; readonly peers: readonly PeerRef[] }
-  /** May I activate this grant? The guard notes it before it answers. */
+  /** May I activate this grant? The guard notes it before it answers. Ask again after every change of session. */
   | { readonly type: "mayActivate"; readonly requestId: number; readonly grant: GrantRef }
   /** Recorded by the guard before the effect happens; `add` is acknowledged with `allowed`. */
   | { readonly type: "holdingAdded"; readonly requestId: number; readonly holding: Holding }
   | { readonly type: "holdingRemoved"; readonly holding: Holding }
   /** The group is proven down on this node: it will never be active here again under this epoch. */
   | { readonly type: "deactivated"; readonly grant: GrantRef }
-  /** Everything is proven down (the answer to `takeDown`). */
-  | { readonly type: "down" };
+  /** Everything is proven down: the answer to the `takeDown` with this id, so that a late answer proves nothing about a later one. */
+  | { readonly type: "down"; readonly takeDownId: number }
+  /** The worker's readings for the agent's one metrics page, which the guard serves. */
+  | { readonly type: "metrics"; readonly operations: readonly MetricOperation[] };
+
+/** One call of the `Metrics` port, as a value. */
+export interface MetricOperation {
+  readonly call: "count" | "set" | "observe";
+  readonly name: string;
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
