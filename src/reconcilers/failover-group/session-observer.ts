@@ -1,0 +1,264 @@
+/**
+ * Whether the session of each node lives, as one leader may conclude it from its own consistent reads (DESIGN 4.3).
+ *
+ *   read shows a new resourceVersion -> count from its arrival -> R: Quiet -> rho*L+M: Revocable -> ended by compare-and-set
+ *
+ * A pure machine: fed with reads, asked with `now`. It counts "seen unchanged" from the arrival of the first read
+ * that showed a version, on the leader's monotonic clock, only across successful reads without a gap longer than
+ * `readGapMs`; a gap, or a pause of its own process that the two clocks betray, starts every count again (A11).
+ *
+ * Must never do: call a session revocable on the word of anything but these reads (a watch event, the Lease's own
+ * renewTime, another process's clock).
+ */
+import { LEASE_ANNOTATIONS, type Lease, type NodeFacts, type SessionEnd } from "../../api/session-lease.ts";
+import { PRESETS, presetTimings, revokeWaitMs, type Timings } from "../../api/timings.ts";
+import { assert } from "../../lib/assert.ts";
+import type { Instant } from "../../lib/clock.ts";
+
+export type SessionVerdict =
+  | { readonly state: "Live"; readonly session: string }
+  | { readonly state: "Unknown"; readonly reason: UnknownReason; readonly session?: string }
+  /** Seen unchanged (or absent) for rho*L+M: whoever holds the leader's right may end it by compare-and-set. */
+  | { readonly state: "Revocable"; readonly session?: string; readonly sinceMonotonicMs: number }
+  | { readonly state: "Ended"; readonly session: string; readonly end: SessionEnd };
+
+export type UnknownReason =
+  /** No read, or none within the gap: this leader knows nothing. */
+  | "NotRead"
+  /** Seen, but not yet seen to change. */
+  | "FirstSeen"
+  /** Not renewed for longer than the renew deadline: its holder takes down or lives on promises. */
+  | "Quiet"
+  /** The node has no session Lease. */
+  | "NoLease";
+
+export interface SessionView {
+  readonly node: string;
+  readonly verdict: SessionVerdict;
+  /** As last read: its resourceVersion is what a compare-and-set must name. Absent: no Lease in the last read. */
+  readonly lease?: Lease;
+  readonly facts?: NodeFacts;
+  /** Arrival of the read that last showed a change, on the leader's monotonic clock. */
+  readonly changedAtMs?: number;
+}
+
+interface Count {
+  lease: Lease;
+  /** Arrival of the first read of this unbroken chain that showed this version. */
+  unchangedSince: Instant;
+  /** Whether this chain of reads has seen the version change. */
+  isSeenChanging: boolean;
+  bounds: Bounds;
+}
+
+/** The holder's published timings, and for one old wait after a change the larger of old and new (DESIGN 4.2). */
+interface Bounds {
+  current: Timings;
+  previous?: { readonly timings: Timings; readonly untilMonotonicMs: number };
+}
+
+export interface SessionObserverOptions {
+  /** The installation's timings: the read gap, the pause tolerance, and the wait for a node without a Lease. */
+  readonly timings: Timings;
+}
+
+/** Nodes whose Lease disappeared are remembered up to this number; more is a broken cluster, not a use of it. */
+const MAX_NODES = 5_000;
+
+export class SessionObserver {
+  readonly #timings: Timings;
+  readonly #counts = new Map<string, Count>();
+  /** Nodes whose Lease was seen and is gone: when the first read without it arrived, and what it lived by. */
+  readonly #absent = new Map<string, { since: Instant; bounds: Bounds }>();
+  #lastRead: Instant | undefined;
+  #chainStart: Instant | undefined;
+
+  constructor(options: SessionObserverOptions) {
+    this.#timings = options.timings;
+  }
+
+  /** One successful consistent list of all session Leases. Calls must be in the order in which the reads were sent. */
+  read(leases: readonly Lease[], arrival: Instant): void {
+    assert(leases.length <= MAX_NODES, `at most ${MAX_NODES} session Leases`);
+    assert(this.#lastRead === undefined || arrival.monotonicMs >= this.#lastRead.monotonicMs, "reads arrive in order");
+    if (!this.#isUnbroken(arrival)) this.#restart(arrival);
+    this.#lastRead = arrival;
+    const present = new Set<string>();
+    for (const lease of leases) {
+      present.add(lease.metadata.name);
+      this.#note(lease, arrival);
+    }
+    for (const [node, count] of this.#counts) {
+      if (present.has(node)) continue;
+      this.#counts.delete(node);
+      this.#absent.set(node, { since: arrival, bounds: count.bounds });
+    }
+  }
+
+  /** The answer to a successful write of this process's own: as good as a read of that one Lease. */
+  written(lease: Lease, arrival: Instant): void {
+    this.#note(lease, arrival);
+  }
+
+  view(node: string, now: Instant): SessionView {
+    const count = this.#counts.get(node);
+    if (count === undefined) return { node, verdict: this.#verdictWithoutLease(node, now) };
+    const facts = factsOf(count.lease);
+    return {
+      node,
+      verdict: this.#verdict(count, now),
+      lease: count.lease,
+      ...(facts === undefined ? {} : { facts }),
+      ...(count.isSeenChanging ? { changedAtMs: count.unchangedSince.monotonicMs } : {}),
+    };
+  }
+
+  nodes(): string[] {
+    return [...new Set([...this.#counts.keys(), ...this.#absent.keys()])].toSorted();
+  }
+
+  /** When, on the monotonic clock, the next verdict changes by the passing of time alone; undefined: none will. */
+  nextChangeAtMs(now: Instant): number | undefined {
+    let next: number | undefined;
+    const consider = (atMs: number): void => {
+      if (atMs > now.monotonicMs && (next === undefined || atMs < next)) next = atMs;
+    };
+    for (const count of this.#counts.values()) {
+      if (endOf(count.lease) !== undefined) continue;
+      consider(count.unchangedSince.monotonicMs + waitMs(count.bounds, now));
+      if (count.isSeenChanging) consider(count.unchangedSince.monotonicMs + quietAfterMs(count.bounds));
+    }
+    for (const absent of this.#absent.values()) consider(absent.since.monotonicMs + waitMs(absent.bounds, now));
+    return next;
+  }
+
+  #note(lease: Lease, arrival: Instant): void {
+    const node = lease.metadata.name;
+    this.#absent.delete(node);
+    const before = this.#counts.get(node);
+    if (before === undefined) {
+      this.#counts.set(node, {
+        lease,
+        unchangedSince: arrival,
+        isSeenChanging: false,
+        bounds: { current: timingsOf(lease) },
+      });
+      return;
+    }
+    if (before.lease.metadata.resourceVersion === lease.metadata.resourceVersion) return;
+    this.#counts.set(node, {
+      lease,
+      unchangedSince: arrival,
+      isSeenChanging: true,
+      bounds: nextBounds(before.bounds, timingsOf(lease), arrival),
+    });
+  }
+
+  #restart(arrival: Instant): void {
+    this.#chainStart = arrival;
+    for (const count of this.#counts.values()) {
+      count.unchangedSince = arrival;
+      count.isSeenChanging = false;
+    }
+    for (const absent of this.#absent.values()) absent.since = arrival;
+  }
+
+  /** Whether the chain of reads reaches to `now`: no gap, and no pause that one of the two clocks did not count. */
+  #isUnbroken(now: Instant): boolean {
+    if (this.#lastRead === undefined) return false;
+    const monotonicMs = now.monotonicMs - this.#lastRead.monotonicMs;
+    const wallMs = now.wallMs - this.#lastRead.wallMs;
+    return monotonicMs <= this.#timings.readGapMs && Math.abs(wallMs - monotonicMs) <= this.#timings.marginMs;
+  }
+
+  #verdict(count: Count, now: Instant): SessionVerdict {
+    const session = count.lease.spec?.holderIdentity ?? "";
+    const end = endOf(count.lease);
+    if (end !== undefined) return { state: "Ended", session, end };
+    if (!this.#isUnbroken(now)) return { state: "Unknown", reason: "NotRead", session };
+    const unchangedMs = now.monotonicMs - count.unchangedSince.monotonicMs;
+    const revocableAfterMs = waitMs(count.bounds, now);
+    if (unchangedMs >= revocableAfterMs) {
+      return { state: "Revocable", session, sinceMonotonicMs: count.unchangedSince.monotonicMs + revocableAfterMs };
+    }
+    if (!count.isSeenChanging) return { state: "Unknown", reason: "FirstSeen", session };
+    if (unchangedMs >= quietAfterMs(count.bounds)) return { state: "Unknown", reason: "Quiet", session };
+    return { state: "Live", session };
+  }
+
+  #verdictWithoutLease(node: string, now: Instant): SessionVerdict {
+    const absent = this.#absent.get(node);
+    const since = absent?.since ?? this.#chainStart;
+    if (since === undefined || !this.#isUnbroken(now)) return { state: "Unknown", reason: "NotRead" };
+    const bounds = absent?.bounds ?? { current: largest(this.#timings, LARGEST_PRESET) };
+    const revocableAtMs = since.monotonicMs + waitMs(bounds, now);
+    if (now.monotonicMs < revocableAtMs) return { state: "Unknown", reason: "NoLease" };
+    return { state: "Revocable", sinceMonotonicMs: revocableAtMs };
+  }
+}
+
+const LARGEST_PRESET = PRESETS.map(presetTimings).reduce((a, b) => largest(a, b));
+
+function largest(a: Timings, b: Timings): Timings {
+  return revokeWaitMs(a) >= revokeWaitMs(b) ? a : b;
+}
+
+/** How long an observer waits: the longest of what the holder publishes and what it published until lately. */
+function waitMs(bounds: Bounds, now: Instant): number {
+  const current = revokeWaitMs(bounds.current);
+  if (bounds.previous === undefined || now.monotonicMs >= bounds.previous.untilMonotonicMs) return current;
+  return Math.max(current, revokeWaitMs(bounds.previous.timings));
+}
+
+function quietAfterMs(bounds: Bounds): number {
+  return bounds.current.renewDeadlineMs;
+}
+
+function nextBounds(before: Bounds, published: Timings, arrival: Instant): Bounds {
+  const kept =
+    before.previous !== undefined && arrival.monotonicMs < before.previous.untilMonotonicMs
+      ? before.previous
+      : undefined;
+  if (revokeWaitMs(before.current) === revokeWaitMs(published)) {
+    return kept === undefined ? { current: published } : { current: published, previous: kept };
+  }
+  const old = kept === undefined ? before.current : largest(before.current, kept.timings);
+  return { current: published, previous: { timings: old, untilMonotonicMs: arrival.monotonicMs + revokeWaitMs(old) } };
+}
+
+/** What the holder says it lives by; unreadable: the longest anybody can live by. */
+export function timingsOf(lease: Lease): Timings {
+  const published = parseJson(lease.metadata.annotations?.[LEASE_ANNOTATIONS.timings]);
+  if (!isRecord(published)) return LARGEST_PRESET;
+  const { sessionDurationMs, marginMs, renewDeadlineMs } = published;
+  if (!isPositive(sessionDurationMs) || !isPositive(marginMs) || !isPositive(renewDeadlineMs)) return LARGEST_PRESET;
+  return { ...LARGEST_PRESET, sessionDurationMs, marginMs, renewDeadlineMs };
+}
+
+export function factsOf(lease: Lease): NodeFacts | undefined {
+  const facts = parseJson(lease.metadata.annotations?.[LEASE_ANNOTATIONS.facts]);
+  if (!isRecord(facts) || typeof facts["watchdog"] !== "string") return undefined;
+  return facts as unknown as NodeFacts;
+}
+
+export function endOf(lease: Lease): SessionEnd | undefined {
+  const end = lease.metadata.annotations?.[LEASE_ANNOTATIONS.ended];
+  return end === "Expired" || end === "Fenced" || end === "Released" ? end : undefined;
+}
+
+function parseJson(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value > 0;
+}
