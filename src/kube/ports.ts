@@ -79,8 +79,9 @@ export interface WatchOptions {
   readonly resourceVersion: string;
   /** Asks the server to end the watch after so long, in seconds. */
   readonly timeoutSeconds: number;
-  /** Ends the watch with `Timeout` when nothing, not even a bookmark, arrives for so long. */
+  /** Ends the watch with `ResultUnknown` (`timedOut`) when nothing, not even a bookmark, arrives for so long. */
   readonly idleTimeoutMs: number;
+  /** Aborting ends the watch without an error. */
   readonly signal: AbortSignal;
 }
 
@@ -102,7 +103,7 @@ export interface WriteOptions extends CallOptions {
 
 /** Reads and writes. Reads are consistent (no `resourceVersion=0`); every call ends within its deadline. */
 export interface KubeApi {
-  /** Undefined when the object does not exist. */
+  /** Undefined only when the server says that this object does not exist; an unknown kind is a `NotFound` error. */
   get<T extends KubeObject>(type: ResourceType, key: ObjectKey, options?: CallOptions): Promise<T | undefined>;
   list<T extends KubeObject>(type: ResourceType, options?: ListOptions): Promise<ObjectList<T>>;
   /** Yields until the server ends the watch (then it returns) or it fails (then it throws a `KubeError`). */
@@ -135,7 +136,7 @@ export type KubeErrorDetail =
       readonly retryAfterMs?: number;
     }
   /** The request may or may not have been carried out: a timeout, a broken connection or a 5xx after it was sent. */
-  | { readonly code: "ResultUnknown"; readonly status?: number }
+  | { readonly code: "ResultUnknown"; readonly status?: number; readonly timedOut?: boolean }
   /** The connection was refused or the name did not resolve: the request was not sent. */
   | { readonly code: "Unreachable" }
   /** An answer that does not parse. */
