@@ -13,11 +13,11 @@ import {
   ReplaceRouteCommand,
   StopInstancesCommand,
 } from "@aws-sdk/client-ec2";
-import { smallVpc, VIP_CIDR } from "../../../test/fakes/fake-ec2.ts";
-import { seededRandom } from "../../../test/fakes/seeded-random.ts";
-import { systemClock } from "../../host/system-clock.ts";
-import { startEc2Endpoint } from "./endpoint.ts";
-import type { Ec2Endpoint, Ec2EndpointOptions } from "./endpoint.ts";
+import { smallVpc, VIP_CIDR } from "../../fakes/fake-ec2.ts";
+import { seededRandom } from "../../fakes/seeded-random.ts";
+import { systemClock } from "../../../src/host/system-clock.ts";
+import { startEc2Endpoint } from "../../../src/sandbox/ec2/endpoint.ts";
+import type { Ec2Endpoint, Ec2EndpointOptions } from "../../../src/sandbox/ec2/endpoint.ts";
 
 const KEYS = [
   { accessKeyId: "AKIAALL", secretAccessKey: "secret-of-all" },
@@ -30,9 +30,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-async function start(
-  options: Partial<Ec2EndpointOptions> = {},
-): Promise<
+async function start(options: Partial<Ec2EndpointOptions> = {}): Promise<
   ReturnType<typeof smallVpc> & {
     endpoint: Ec2Endpoint;
     client: EC2Client;
