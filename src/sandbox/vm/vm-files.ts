@@ -1,0 +1,71 @@
+/**
+ * The files of one virtual machine: its root (what `--host-root` of the agent points at), its volatile state and its
+ * watchdog. What a real machine keeps in memory (`/run`, `/proc`) is wiped whenever it boots.
+ */
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export interface VmFiles {
+  readonly directory: string;
+  readonly root: string;
+  /** The agent's state directory: volatile, as `/run` is. */
+  readonly stateDirectory: string;
+  readonly watchdog: string;
+  readonly watchdogSysfs: string;
+  readonly agentLog: string;
+}
+
+const PROGRAMS = fileURLToPath(new URL("files", import.meta.url));
+
+export function vmFiles(directory: string): VmFiles {
+  return {
+    directory,
+    root: join(directory, "root"),
+    stateDirectory: join(directory, "run"),
+    watchdog: join(directory, "watchdog"),
+    watchdogSysfs: join(directory, "watchdog-sys"),
+    agentLog: join(directory, "agent.log"),
+  };
+}
+
+/** What the demo service of a machine needs to know. */
+export interface ServiceSettings {
+  readonly node: string;
+  /** Address it binds to: the virtual IP, or the machine's own where it cannot have that (loopback mode). */
+  readonly address: string;
+  readonly port: number;
+  /** `NAME=value` of the marker that tells whose process it is. */
+  readonly marker: string;
+  /** The Node binary to run it with. */
+  readonly nodePath: string;
+}
+
+/** Installs a machine's disk: once. */
+export function installVm(files: VmFiles, service: ServiceSettings, watchdogTimeoutMs: number): void {
+  const programs = join(files.root, "etc/understudy/exec.d");
+  mkdirSync(programs, { recursive: true, mode: 0o755 });
+  for (const name of readdirSync(PROGRAMS)) copyFileSync(join(PROGRAMS, name), join(programs, name));
+  const settings = {
+    NODE_NAME: service.node,
+    ADDRESS: service.address,
+    PORT: service.port,
+    NODE_BIN: service.nodePath,
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name}='${value}'\n`);
+  writeFileSync(join(programs, "app.conf"), `${lines.join("")}export ${service.marker}\n`);
+  mkdirSync(files.watchdogSysfs, { recursive: true });
+  writeFileSync(join(files.watchdogSysfs, "timeout"), `${watchdogTimeoutMs / 1_000}\n`);
+  wipeVolatile(files, "00000000-0000-0000-0000-000000000000");
+}
+
+/** What a boot does to files: everything that lives in memory is gone, the boot id is new. */
+export function wipeVolatile(files: VmFiles, bootId: string): void {
+  for (const directory of [files.stateDirectory, join(files.root, "run")]) {
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+  }
+  const kernel = join(files.root, "proc/sys/kernel/random");
+  mkdirSync(kernel, { recursive: true });
+  writeFileSync(join(kernel, "boot_id"), `${bootId}\n`);
+}

@@ -1,0 +1,125 @@
+/**
+ * The virtual network with real packets, before any part of the product runs in it: routing by the emulated EC2
+ * tables, source/destination check, cuts, and the powers of the hypervisor over a machine's processes.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/host/system-clock.ts";
+import { systemRandom } from "../../src/host/system-random.ts";
+import { VirtualEc2 } from "../../src/sandbox/ec2/virtual-ec2.ts";
+import {
+  createNamespaces,
+  namespacesOfSandbox,
+  removeNamespaces,
+  whyNoNamespaces,
+} from "../../src/sandbox/launcher/namespaces.ts";
+import { killAll } from "../../src/sandbox/launcher/processes.ts";
+import type { WireFacts } from "../../src/sandbox/network/forwarding.ts";
+import { run } from "../../src/sandbox/network/ip-command.ts";
+import { NamespaceFabric } from "../../src/sandbox/network/namespace-fabric.ts";
+import { namespaceOf, SERVICE_PORT, twoZones } from "../../src/sandbox/network/topology.ts";
+import { installVm, vmFiles } from "../../src/sandbox/vm/vm-files.ts";
+import { buildEc2World } from "../../src/sandbox/world/ec2-world.ts";
+
+const id = randomBytes(3).toString("hex");
+const reason = await whyNoNamespaces(id);
+const topology = twoZones(id);
+const directory = mkdtempSync(join(tmpdir(), "understudy-network-test-"));
+
+const open = (name: string, cut: Partial<WireFacts> = {}): WireFacts => {
+  const address = topology.vms.find((vm) => vm.name === name)?.address ?? "";
+  return { name, address, inboundCut: false, outboundCut: false, ...cut };
+};
+const bothOpen = [open("node1"), open("node2")];
+const inPlace = (place: string, ...argv: string[]): Promise<string> =>
+  run("ip", ["netns", "exec", namespaceOf(id, place), ...argv]);
+
+/** Who answers the client at the virtual IP within half a second. */
+async function whoAnswers(): Promise<string> {
+  const script =
+    'const s=require("net").connect(+process.argv[2],process.argv[1],()=>s.write("GET / HTTP/1.1\\r\\n\\r\\n"));' +
+    's.on("data",d=>{process.stdout.write(String(d).split("\\r\\n\\r\\n")[1]);process.exit(0)});' +
+    's.on("error",e=>{process.stdout.write(e.code);process.exit(0)});' +
+    'setTimeout(()=>{process.stdout.write("silence");process.exit(0)},500)';
+  const answer = await inPlace("client", process.execPath, "-e", script, topology.virtualIp, String(SERVICE_PORT));
+  return answer.trim();
+}
+
+describe.skipIf(reason !== undefined)("virtual network", () => {
+  const ec2 = new VirtualEc2({ region: topology.region }, { clock: systemClock, random: systemRandom });
+  const world = buildEc2World(ec2, topology);
+  const fabric = new NamespaceFabric(
+    { topology, subnets: world.subnets, outsiders: new Set() },
+    { clock: systemClock },
+  );
+
+  beforeAll(async () => {
+    await createNamespaces(topology);
+    await fabric.forward(ec2.state, bothOpen);
+    for (const vm of topology.vms) {
+      const files = vmFiles(join(directory, vm.name));
+      const service = {
+        node: vm.name,
+        address: topology.virtualIp,
+        port: SERVICE_PORT,
+        marker: `UNDERSTUDY_SANDBOX_VM=${id}/${vm.name}`,
+        nodePath: process.execPath,
+      };
+      installVm(files, service, 2_000);
+      await fabric.guestUp(vm.name);
+      await inPlace(vm.name, "ip", "addr", "add", `${topology.virtualIp}/32`, "dev", "eth0");
+      await inPlace(vm.name, join(files.root, "etc/understudy/exec.d/app"), "start");
+    }
+  }, 30_000);
+
+  afterAll(async () => {
+    await fabric.close();
+    await removeNamespaces(namespacesOfSandbox(topology));
+    rmSync(directory, { recursive: true, force: true });
+  }, 30_000);
+
+  it("delivers to the machine that the route table names, and follows a change of it", async () => {
+    expect(await whoAnswers()).toBe("node1");
+    for (const table of world.routeTableIds) {
+      ec2.replaceRoute(table, `${topology.virtualIp}/32`, {
+        type: "networkInterface",
+        networkInterfaceId: world.eniOf("node2"),
+      });
+    }
+    await fabric.forward(ec2.state, bothOpen);
+    expect(await whoAnswers()).toBe("node2");
+  });
+
+  it("drops what EC2 drops while the source/destination check is on", async () => {
+    ec2.setSourceDestCheck(world.eniOf("node2"), true);
+    await fabric.forward(ec2.state, bothOpen);
+    expect(await whoAnswers()).toBe("silence");
+    ec2.setSourceDestCheck(world.eniOf("node2"), false);
+    await fabric.forward(ec2.state, bothOpen);
+    expect(await whoAnswers()).toBe("node2");
+  });
+
+  it("cuts a wire in either direction and mends it", async () => {
+    for (const cut of [{ inboundCut: true }, { outboundCut: true }]) {
+      await fabric.forward(ec2.state, [open("node1"), open("node2", cut)]);
+      expect(await whoAnswers()).toBe("silence");
+    }
+    await fabric.forward(ec2.state, bothOpen);
+    expect(await whoAnswers()).toBe("node2");
+  });
+
+  it("finds exactly the processes of one machine and kills them all", async () => {
+    expect(fabric.processesOf("node2")).toHaveLength(1);
+    expect(killAll(() => fabric.processesOf("node2"))).toBe(1);
+    expect(fabric.processesOf("node2")).toHaveLength(0);
+    expect(fabric.processesOf("node1")).toHaveLength(1);
+    expect(await whoAnswers()).toBe("ECONNREFUSED");
+    await fabric.guestDown("node2");
+    expect(await inPlace("node2", "ip", "-br", "addr", "show", "dev", "eth0")).not.toContain("10.0.2.10");
+  });
+});
+
+it.skipIf(reason === undefined)(`needs root and ip (here: ${reason})`, () => undefined);
