@@ -25,19 +25,19 @@ export class CloudError extends CodedError<CloudErrorDetail> {
   override readonly name = "CloudError";
 }
 
-/** These prove something about the request; the others leave the truth unknown (DESIGN 6, Truth). */
+/** Which codes prove something about the request; the others leave the truth unknown (DESIGN 6, Truth). */
+const IS_ANSWER: Readonly<Record<CloudErrorCode, boolean>> = {
+  CredentialsMissing: true,
+  CredentialsRejected: true,
+  NotAuthorized: true,
+  NotFound: true,
+  InvalidRequest: true,
+  Throttled: false,
+  CallTimeout: false,
+  EndpointUnreachable: false,
+  CallFailed: false,
+};
+
 export function isAnswer(code: CloudErrorCode): boolean {
-  switch (code) {
-    case "CredentialsMissing":
-    case "CredentialsRejected":
-    case "NotAuthorized":
-    case "NotFound":
-    case "InvalidRequest":
-      return true;
-    case "Throttled":
-    case "CallTimeout":
-    case "EndpointUnreachable":
-    case "CallFailed":
-      return false;
-  }
+  return IS_ANSWER[code];
 }

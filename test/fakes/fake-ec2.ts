@@ -3,6 +3,19 @@
  * an `Ec2Port` on it without HTTP, with scripted failures.
  */
 import type { Clock } from "../../src/lib/clock.ts";
+import { toCloudError } from "../../src/cloud/aws/ec2-errors.ts";
+import type {
+  CloudCallOptions,
+  Ec2Port,
+  Instance,
+  NetworkInterface,
+  RouteTable,
+  VpcFacts,
+} from "../../src/cloud/aws/ports.ts";
+import { CloudError } from "../../src/cloud/errors.ts";
+import type { CloudErrorCode } from "../../src/cloud/errors.ts";
+import { Ec2Error } from "../../src/sandbox/ec2/ports.ts";
+import { ownedBy, routeWithState } from "../../src/sandbox/ec2/state-edits.ts";
 import { VirtualEc2 } from "../../src/sandbox/ec2/virtual-ec2.ts";
 import { seededRandom } from "./seeded-random.ts";
 
@@ -60,4 +73,161 @@ export function smallVpc(clock: Clock, region = "eu-central-1"): SmallVpc {
     ec2.createRoute(table, VIP_CIDR, { type: "networkInterface", networkInterfaceId: eni1 });
   }
   return { ec2, vpcId, subnet1, subnet2, subnet3, mainTable, table1, table2, eni1, eni2, instance1, instance2 };
+}
+
+/** `Ec2Port` straight on a `VirtualEc2`: same answers and error codes as the adapter over HTTP, without the network. */
+export class FakeEc2 implements Ec2Port {
+  readonly #ec2: VirtualEc2;
+  readonly #scripted: { readonly action: string; readonly outcome: FakeOutcome; left: number }[] = [];
+  /** Every call that was made, in order, as `Action argument...`. */
+  readonly calls: string[] = [];
+
+  constructor(ec2: VirtualEc2) {
+    this.#ec2 = ec2;
+  }
+
+  /** The next `times` calls of `action` fail so; `after: true` fails only after the change was made (a lost reply). */
+  fail(action: string, outcome: FakeOutcome, times = 1): void {
+    this.#scripted.push({ action, outcome, left: times });
+  }
+
+  describeVpcs(vpcIds: readonly string[], options: CloudCallOptions): Promise<VpcFacts[]> {
+    return this.#call("DescribeVpcs", vpcIds.join(","), options, [], () => {
+      const { vpcs } = this.#ec2.state;
+      return ids(vpcs, vpcIds, "InvalidVpcID.NotFound", "vpc ID");
+    });
+  }
+
+  describeRouteTables(
+    query: Parameters<Ec2Port["describeRouteTables"]>[0],
+    options: CloudCallOptions,
+  ): Promise<RouteTable[]> {
+    return this.#call(
+      "DescribeRouteTables",
+      "vpcId" in query ? query.vpcId : query.routeTableIds.join(","),
+      options,
+      [],
+      () => {
+        const { state } = this.#ec2;
+        const tables =
+          "vpcId" in query
+            ? this.#ec2.routesOf(query.vpcId)
+            : ids(state.routeTables, query.routeTableIds, "InvalidRouteTableID.NotFound", "routeTable ID");
+        return tables.map(({ routeTableId, vpcId, routes }) => ({
+          routeTableId,
+          vpcId,
+          routes: routes.map((route) => ({
+            destinationCidr: route.destinationCidr,
+            state: routeWithState(state, route).state,
+            ...(route.target.type === "networkInterface"
+              ? { networkInterfaceId: route.target.networkInterfaceId }
+              : {}),
+          })),
+        }));
+      },
+    );
+  }
+
+  describeNetworkInterfaces(
+    query: Parameters<Ec2Port["describeNetworkInterfaces"]>[0],
+    options: CloudCallOptions,
+  ): Promise<NetworkInterface[]> {
+    return this.#call(
+      "DescribeNetworkInterfaces",
+      "ids" in query ? query.ids.join(",") : query.instanceId,
+      options,
+      [],
+      () => {
+        const { networkInterfaces } = this.#ec2.state;
+        const enis =
+          "ids" in query
+            ? ids(networkInterfaces, query.ids, "InvalidNetworkInterfaceID.NotFound", "networkInterface ID")
+            : [...networkInterfaces.values()].filter((eni) => eni.attachment?.instanceId === query.instanceId);
+        return enis.map(({ attachment, ...eni }) => ({
+          ...eni,
+          ...(attachment === undefined
+            ? {}
+            : { attachedInstanceId: attachment.instanceId, deviceIndex: attachment.deviceIndex }),
+        }));
+      },
+    );
+  }
+
+  describeInstances(instanceIds: readonly string[], options: CloudCallOptions): Promise<Instance[]> {
+    return this.#call("DescribeInstances", instanceIds.join(","), options, [], () => {
+      const found = ids(this.#ec2.state.instances, instanceIds, "InvalidInstanceID.NotFound", "instance ID");
+      return found.map(({ instanceId, state, availabilityZone, vpcId, networkInterfaceIds }) => ({
+        instanceId,
+        state,
+        availabilityZone,
+        vpcId,
+        networkInterfaceIds,
+      }));
+    });
+  }
+
+  async replaceRoute(route: Parameters<Ec2Port["replaceRoute"]>[0], options: CloudCallOptions): Promise<void> {
+    const { routeTableId, destinationCidr, networkInterfaceId } = route;
+    const text = `${routeTableId} ${destinationCidr} ${networkInterfaceId}`;
+    await this.#call("ReplaceRoute", text, options, undefined, () =>
+      this.#ec2.replaceRoute(routeTableId, destinationCidr, { type: "networkInterface", networkInterfaceId }),
+    );
+  }
+
+  async setSourceDestCheck(networkInterfaceId: string, enabled: boolean, options: CloudCallOptions): Promise<void> {
+    await this.#call("ModifyNetworkInterfaceAttribute", `${networkInterfaceId} ${enabled}`, options, undefined, () =>
+      this.#ec2.setSourceDestCheck(networkInterfaceId, enabled),
+    );
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- a port is asynchronous even where its fake is not
+  async #call<T>(
+    action: string,
+    argument: string,
+    options: CloudCallOptions,
+    whenAllowed: T,
+    perform: () => T,
+  ): Promise<T> {
+    this.calls.push(`${action}${options.dryRun === true ? "(dry)" : ""} ${argument}`);
+    const scripted = this.#scripted.find((entry) => entry.action === action && entry.left > 0);
+    if (scripted !== undefined) scripted.left--;
+    const failure =
+      scripted === undefined
+        ? undefined
+        : new CloudError(
+            {
+              code: scripted.outcome.code,
+              action,
+              ...(scripted.outcome.providerCode === undefined ? {} : { providerCode: scripted.outcome.providerCode }),
+            },
+            `EC2 ${action} failed: ${scripted.outcome.code}`,
+          );
+    if (failure !== undefined && scripted?.outcome.after !== true) throw failure;
+    if (options.dryRun === true) return whenAllowed;
+    try {
+      const answer = perform();
+      if (failure !== undefined) throw failure;
+      return answer;
+    } catch (thrown) {
+      if (thrown instanceof Ec2Error)
+        throw toCloudError(action, {
+          name: thrown.code,
+          message: thrown.message,
+          $metadata: { httpStatusCode: thrown.detail.status },
+        });
+      throw thrown;
+    }
+  }
+}
+
+export interface FakeOutcome {
+  readonly code: CloudErrorCode;
+  readonly providerCode?: string;
+  /** The change is made first. */
+  readonly after?: boolean;
+}
+
+/** No ids: all, as EC2. */
+function ids<T>(map: ReadonlyMap<string, T>, wanted: readonly string[], code: string, what: string): T[] {
+  return wanted.length === 0 ? [...map.values()] : wanted.map((id) => ownedBy(map, id, code, what));
 }

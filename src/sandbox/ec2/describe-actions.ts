@@ -142,19 +142,12 @@ function routeTableXml(call: DescribeCall, table: RouteTable): XmlValue {
 function routeXml(call: DescribeCall, route: RouteTable["routes"][number]): XmlValue {
   const { target } = route;
   const base = { destinationCidrBlock: route.destinationCidr, state: routeWithState(call.state, route).state };
-  switch (target.type) {
-    case "local":
-      return { ...base, gatewayId: "local", origin: "CreateRouteTable" };
-    case "gateway":
-      return { ...base, gatewayId: target.gatewayId, origin: "CreateRoute" };
-    case "networkInterface": {
-      // EC2 adds the instance of an attached interface to the route.
-      const attachment = call.state.networkInterfaces.get(target.networkInterfaceId)?.attachment;
-      const owner =
-        attachment === undefined ? {} : { instanceId: attachment.instanceId, instanceOwnerId: call.ownerId };
-      return { ...base, ...owner, networkInterfaceId: target.networkInterfaceId, origin: "CreateRoute" };
-    }
-  }
+  if (target.type === "local") return { ...base, gatewayId: "local", origin: "CreateRouteTable" };
+  if (target.type === "gateway") return { ...base, gatewayId: target.gatewayId, origin: "CreateRoute" };
+  // EC2 adds the instance of an attached interface to the route.
+  const attachment = call.state.networkInterfaces.get(target.networkInterfaceId)?.attachment;
+  const owner = attachment === undefined ? {} : { instanceId: attachment.instanceId, instanceOwnerId: call.ownerId };
+  return { ...base, ...owner, networkInterfaceId: target.networkInterfaceId, origin: "CreateRoute" };
 }
 
 function describeNetworkInterfaces(call: DescribeCall): XmlValue {

@@ -183,8 +183,9 @@ function refuseByFault(outcome: FaultOutcome | undefined): void {
 async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
-    const part = Buffer.from(chunk as Uint8Array);
+  const stream: AsyncIterable<Uint8Array> = request;
+  for await (const chunk of stream) {
+    const part = Buffer.from(chunk);
     bytes += part.length;
     if (bytes > MAX_BODY_BYTES) throw new RangeError(`body larger than ${MAX_BODY_BYTES} bytes`);
     chunks.push(part);

@@ -53,7 +53,7 @@ async function failure(call: Promise<unknown>): Promise<string> {
   try {
     await call;
   } catch (thrown) {
-    const { name, $metadata } = thrown as { name: string; $metadata?: { httpStatusCode?: number } };
+    const { name, $metadata } = Object(thrown);
     return `${name} ${$metadata?.httpStatusCode ?? "-"}`;
   }
   return "no error";

@@ -1,0 +1,69 @@
+/** The SDK's answers as plain values. Everything in an answer is optional by its type; what we cannot do without and is missing is a `CallFailed`. */
+import type {
+  Instance as SdkInstance,
+  NetworkInterface as SdkNetworkInterface,
+  RouteTable as SdkRouteTable,
+  Vpc as SdkVpc,
+} from "@aws-sdk/client-ec2";
+import { CloudError } from "../errors.ts";
+import type { Instance, NetworkInterface, RouteTable, VpcFacts } from "./ports.ts";
+
+export function vpcFacts(vpc: SdkVpc): VpcFacts {
+  const associated = (vpc.CidrBlockAssociationSet ?? [])
+    .filter((block) => (block.CidrBlockState?.State ?? "associated") === "associated")
+    .flatMap((block) => block.CidrBlock ?? []);
+  const primary = present(vpc.CidrBlock ?? associated[0], "DescribeVpcs", "CidrBlock");
+  return {
+    vpcId: present(vpc.VpcId, "DescribeVpcs", "VpcId"),
+    cidrBlocks: [primary, ...associated.filter((block) => block !== primary)],
+  };
+}
+
+/** Routes to prefix lists and IPv6 destinations are left out: no IPv4 address is written through them. */
+export function routeTable(table: SdkRouteTable): RouteTable {
+  const action = "DescribeRouteTables";
+  return {
+    routeTableId: present(table.RouteTableId, action, "RouteTableId"),
+    vpcId: present(table.VpcId, action, "VpcId"),
+    routes: (table.Routes ?? []).flatMap((route) => {
+      if (route.DestinationCidrBlock === undefined) return [];
+      const target = route.NetworkInterfaceId === undefined ? {} : { networkInterfaceId: route.NetworkInterfaceId };
+      return [{ destinationCidr: route.DestinationCidrBlock, state: route.State ?? "active", ...target }];
+    }),
+  };
+}
+
+export function networkInterface(eni: SdkNetworkInterface): NetworkInterface {
+  const action = "DescribeNetworkInterfaces";
+  const instanceId = eni.Attachment?.InstanceId;
+  const deviceIndex = eni.Attachment?.DeviceIndex;
+  return {
+    networkInterfaceId: present(eni.NetworkInterfaceId, action, "NetworkInterfaceId"),
+    vpcId: present(eni.VpcId, action, "VpcId"),
+    subnetId: present(eni.SubnetId, action, "SubnetId"),
+    availabilityZone: eni.AvailabilityZone ?? "",
+    macAddress: eni.MacAddress ?? "",
+    privateIpAddress: eni.PrivateIpAddress ?? "",
+    sourceDestCheck: eni.SourceDestCheck ?? true,
+    ...(instanceId === undefined ? {} : { attachedInstanceId: instanceId }),
+    ...(deviceIndex === undefined ? {} : { deviceIndex }),
+  };
+}
+
+export function instance(found: SdkInstance): Instance {
+  const enis = (found.NetworkInterfaces ?? []).toSorted(
+    (a, b) => (a.Attachment?.DeviceIndex ?? 0) - (b.Attachment?.DeviceIndex ?? 0),
+  );
+  return {
+    instanceId: present(found.InstanceId, "DescribeInstances", "InstanceId"),
+    state: found.State?.Name ?? "",
+    availabilityZone: found.Placement?.AvailabilityZone ?? "",
+    vpcId: found.VpcId ?? "",
+    networkInterfaceIds: enis.flatMap((eni) => eni.NetworkInterfaceId ?? []),
+  };
+}
+
+function present<T>(value: T | undefined, action: string, field: string): T {
+  if (value !== undefined) return value;
+  throw new CloudError({ code: "CallFailed", action }, `EC2 ${action}: the answer has no ${field}`);
+}

@@ -1,0 +1,56 @@
+/**
+ * One cloud read for everybody who wants the same thing at about the same time.
+ *
+ * The idea: a reader says how old an answer may be, counted from when its call was SENT. An answer that is young enough,
+ * or a call on its way that was sent late enough, is shared; else a new call is sent. A verify read after a write thus
+ * names the moment of the write and never gets an answer from before it. Failures are shared like answers, so that a
+ * hundred readers of an unreachable cloud send one call per interval.
+ * Must never do: give an answer whose call was sent before `sentSinceMs`.
+ */
+import type { Clock } from "../lib/clock.ts";
+
+export interface Read<V> {
+  readonly value: V;
+  /** When the call that brought it was sent, on the monotonic clock, in ms. */
+  readonly sentAtMs: number;
+}
+
+interface Entry<V> {
+  readonly sentAtMs: number;
+  readonly outcome: Promise<V>;
+}
+
+/** Most keys remembered; the oldest read is forgotten first. */
+const MAX_KEYS = 1_000;
+
+export class ReadCache<V> {
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry<V>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** `call` is used only when nothing sent at or after `sentSinceMs` is known or under way. Rejects as the call does. */
+  async read(key: string, sentSinceMs: number, call: () => Promise<V>): Promise<Read<V>> {
+    const known = this.#entries.get(key);
+    const entry = known !== undefined && known.sentAtMs >= sentSinceMs ? known : this.#send(key, call);
+    return { value: await entry.outcome, sentAtMs: entry.sentAtMs };
+  }
+
+  /** The next reader sends a call, whatever it asks for. */
+  invalidate(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  #send(key: string, call: () => Promise<V>): Entry<V> {
+    const entry = { sentAtMs: this.#clock.monotonicMs(), outcome: call() };
+    // Whoever waits handles the failure; an entry that nobody waits for any more must not be an unhandled rejection.
+    entry.outcome.catch(() => undefined);
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size > MAX_KEYS && oldest !== undefined) this.#entries.delete(oldest);
+    return entry;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * What every `Ec2Port` must do, whether it is the fake, the SDK adapter on the emulator, or the adapter on somebody
+ * else's emulator. The world under test is one VPC with two route tables that carry the VIP and two interfaces.
+ */
+import { describe, expect, it } from "vitest";
+import type { Ec2Port } from "../../../src/cloud/aws/ports.ts";
+import { CloudError } from "../../../src/cloud/errors.ts";
+
+export interface Ec2World {
+  readonly ec2: Ec2Port;
+  readonly vpcId: string;
+  readonly cidrBlock: string;
+  /** Tables with a route for `vipCidr` to the first interface. */
+  readonly tableIds: readonly string[];
+  readonly vipCidr: string;
+  /** Attached as device 0 of `instanceId`. */
+  readonly eni1: string;
+  readonly eni2: string;
+  readonly instanceId: string;
+}
+
+const CALL = { timeoutMs: 5_000 };
+
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+  } catch (thrown) {
+    return thrown instanceof CloudError
+      ? `${thrown.code} ${thrown.detail.action} ${thrown.detail.providerCode ?? ""}`
+      : String(thrown);
+  }
+  return "no error";
+}
+
+export function ec2Contract(name: string, makeWorld: () => Promise<Ec2World>): void {
+  describe(`an Ec2Port: ${name}`, () => {
+    it("tells the CIDR blocks of a VPC", async () => {
+      const { ec2, vpcId, cidrBlock } = await makeWorld();
+      expect(await ec2.describeVpcs([vpcId], CALL)).toEqual([{ vpcId, cidrBlocks: [cidrBlock] }]);
+    });
+
+    it("finds every table of a VPC, and tables by id, with where their routes lead", async () => {
+      const { ec2, vpcId, tableIds, vipCidr, eni1 } = await makeWorld();
+      const all = await ec2.describeRouteTables({ vpcId }, CALL);
+      expect(all.map((table) => table.routeTableId)).toEqual(expect.arrayContaining([...tableIds]));
+      const byId = await ec2.describeRouteTables({ routeTableIds: tableIds }, CALL);
+      expect(byId.map((table) => table.routeTableId).sort()).toEqual([...tableIds].sort());
+      for (const table of byId) {
+        expect(table.vpcId).toBe(vpcId);
+        expect(table.routes.find((route) => route.destinationCidr === vipCidr)?.networkInterfaceId).toBe(eni1);
+      }
+    });
+
+    it("finds the interfaces of an instance and interfaces by id", async () => {
+      const { ec2, vpcId, eni1, eni2, instanceId } = await makeWorld();
+      const ofInstance = await ec2.describeNetworkInterfaces({ instanceId }, CALL);
+      const primary = ofInstance.find((eni) => eni.networkInterfaceId === eni1);
+      expect(primary).toMatchObject({ vpcId, attachedInstanceId: instanceId, deviceIndex: 0 });
+      expect(primary?.macAddress).toMatch(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
+      const byId = await ec2.describeNetworkInterfaces({ ids: [eni1, eni2] }, CALL);
+      expect(byId.map((eni) => eni.networkInterfaceId).sort()).toEqual([eni1, eni2].sort());
+    });
+
+    it("tells an instance's state, zone and interfaces", async () => {
+      const { ec2, instanceId, eni1, vpcId } = await makeWorld();
+      const [instance] = await ec2.describeInstances([instanceId], CALL);
+      expect(instance).toMatchObject({ instanceId, state: "running", vpcId });
+      expect(instance?.networkInterfaceIds).toContain(eni1);
+      expect(instance?.availabilityZone).not.toBe("");
+    });
+
+    it("replaces a route so that the next read shows it, and again without harm", async () => {
+      const { ec2, tableIds, vipCidr, eni2 } = await makeWorld();
+      const [routeTableId = ""] = tableIds;
+      const route = { routeTableId, destinationCidr: vipCidr, networkInterfaceId: eni2 };
+      await ec2.replaceRoute(route, CALL);
+      await ec2.replaceRoute(route, CALL);
+      const [table] = await ec2.describeRouteTables({ routeTableIds: [routeTableId] }, CALL);
+      expect(table?.routes.find((found) => found.destinationCidr === vipCidr)?.networkInterfaceId).toBe(eni2);
+    });
+
+    it("changes nothing in a dry run that is allowed", async () => {
+      const { ec2, tableIds, vipCidr, eni1, eni2 } = await makeWorld();
+      const [routeTableId = ""] = tableIds;
+      const route = { routeTableId, destinationCidr: vipCidr, networkInterfaceId: eni2 };
+      await ec2.replaceRoute(route, { ...CALL, dryRun: true });
+      const [table] = await ec2.describeRouteTables({ routeTableIds: [routeTableId] }, CALL);
+      expect(table?.routes.find((found) => found.destinationCidr === vipCidr)?.networkInterfaceId).toBe(eni1);
+    });
+
+    it("switches the source/destination check", async () => {
+      const { ec2, eni2 } = await makeWorld();
+      for (const enabled of [true, false]) {
+        await ec2.setSourceDestCheck(eni2, enabled, CALL);
+        const [eni] = await ec2.describeNetworkInterfaces({ ids: [eni2] }, CALL);
+        expect(eni?.sourceDestCheck).toBe(enabled);
+      }
+    });
+
+    it("says NotFound for unknown ids and InvalidRequest for a route that is not there", async () => {
+      const { ec2, tableIds, vipCidr, eni2 } = await makeWorld();
+      const [routeTableId = ""] = tableIds;
+      const missing = "0123456789abcdef0";
+      expect(await codeOf(ec2.describeVpcs([`vpc-${missing}`], CALL))).toBe(
+        "NotFound DescribeVpcs InvalidVpcID.NotFound",
+      );
+      expect(await codeOf(ec2.describeRouteTables({ routeTableIds: [`rtb-${missing}`] }, CALL))).toBe(
+        "NotFound DescribeRouteTables InvalidRouteTableID.NotFound",
+      );
+      expect(await codeOf(ec2.describeNetworkInterfaces({ ids: [`eni-${missing}`] }, CALL))).toBe(
+        "NotFound DescribeNetworkInterfaces InvalidNetworkInterfaceID.NotFound",
+      );
+      expect(await codeOf(ec2.describeInstances([`i-${missing}`], CALL))).toBe(
+        "NotFound DescribeInstances InvalidInstanceID.NotFound",
+      );
+      expect(
+        await codeOf(
+          ec2.replaceRoute(
+            { routeTableId: `rtb-${missing}`, destinationCidr: vipCidr, networkInterfaceId: eni2 },
+            CALL,
+          ),
+        ),
+      ).toBe("NotFound ReplaceRoute InvalidRouteTableID.NotFound");
+      expect(
+        await codeOf(
+          ec2.replaceRoute({ routeTableId, destinationCidr: vipCidr, networkInterfaceId: `eni-${missing}` }, CALL),
+        ),
+      ).toBe("NotFound ReplaceRoute InvalidNetworkInterfaceID.NotFound");
+      expect(
+        await codeOf(
+          ec2.replaceRoute({ routeTableId, destinationCidr: "10.99.99.99/32", networkInterfaceId: eni2 }, CALL),
+        ),
+      ).toBe("InvalidRequest ReplaceRoute InvalidParameterValue");
+    });
+  });
+}
