@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import type { FailoverGroup } from "../api/generated/types.ts";
+import { renderGroup } from "./status-view.ts";
+
+const group = {
+  metadata: { name: "failover1", namespace: "ha" },
+  spec: {
+    members: [{ node: "node1" }, { node: "node2" }],
+    resources: [
+      { name: "app", exec: {} },
+      { name: "awsvip1", kind: "AwsVirtualIP" },
+    ],
+  },
+  status: {
+    phase: "Active",
+    active: { node: "node2", epoch: 3, session: "s", since: "2026-01-01T00:00:00Z" },
+    members: [
+      {
+        node: "node1",
+        session: "Expired",
+        state: "NotPromotable",
+        reason: "SessionMissing",
+        message: "no session since 5s",
+      },
+      { node: "node2", session: "Live", state: "Active" },
+    ],
+    resources: [{ name: "app", kind: "exec", state: "Active", reactivations: 1 }],
+    conditions: [
+      { type: "Ready", status: "True", reason: "Active", message: "", lastTransitionTime: "" },
+      {
+        type: "StandbyReady",
+        status: "False",
+        reason: "NoStandby",
+        message: "node1: SessionMissing",
+        lastTransitionTime: "",
+      },
+    ],
+    history: [
+      {
+        epoch: 3,
+        cause: "SessionExpired",
+        from: "node1",
+        to: "node2",
+        startedAt: "2026-01-01T00:00:00Z",
+        finishedAt: "2026-01-01T00:00:05.100Z",
+        result: "Succeeded",
+        steps: { detect: "4830ms", grant: "9ms", activate: "140ms" },
+      },
+    ],
+  },
+} as unknown as FailoverGroup;
+
+test("a group reads from the headline to where the seconds of the last move went", () => {
+  expect(renderGroup(group, Date.parse("2026-01-01T00:01:05Z"))).toMatchInlineSnapshot(`
+    [
+      "ha/failover1  Active on node2, epoch 3, for 1m5s  Ready=True (Active)",
+      "  ! StandbyReady: NoStandby. node1: SessionMissing",
+      "",
+      "  MEMBER  STATE          SESSION  WHY",
+      "  node1   NotPromotable  Expired  SessionMissing: no session since 5s",
+      "  node2   Active         Live",
+      "",
+      "  RESOURCE  KIND          STATE    REASON  REPAIRS",
+      "  app       exec          Active           1",
+      "  awsvip1   AwsVirtualIP  Unknown          0",
+      "",
+      "  last move  node1 -> node2 (SessionExpired), Succeeded 59s ago in 5s100ms",
+      "             detect 4830ms, grant 9ms, activate 140ms",
+    ]
+  `);
+});
+
+test("a group that nobody reconciled yet says so", () => {
+  const { status: _status, ...fresh } = group;
+  expect(renderGroup(fresh, 0)[0]).toBe("ha/failover1  Unknown on no member  not yet reconciled");
+});
