@@ -18,6 +18,8 @@ export interface Read<V> {
 interface Entry<V> {
   readonly sentAtMs: number;
   readonly outcome: Promise<V>;
+  /** The last good answer for this key, possibly of an earlier call. */
+  good: Read<V> | undefined;
 }
 
 /** Most keys remembered; the oldest read is forgotten first. */
@@ -38,15 +40,23 @@ export class ReadCache<V> {
     return { value: await entry.outcome, sentAtMs: entry.sentAtMs };
   }
 
+  /** The last answer that was no failure, of any age: for those who must act before they can ask. */
+  lastGood(key: string): Read<V> | undefined {
+    return this.#entries.get(key)?.good;
+  }
+
   /** The next reader sends a call, whatever it asks for. */
   invalidate(key: string): void {
     this.#entries.delete(key);
   }
 
   #send(key: string, call: () => Promise<V>): Entry<V> {
-    const entry = { sentAtMs: this.#clock.monotonicMs(), outcome: call() };
+    const entry: Entry<V> = { sentAtMs: this.#clock.monotonicMs(), outcome: call(), good: this.lastGood(key) };
     // Whoever waits handles the failure; an entry that nobody waits for any more must not be an unhandled rejection.
-    entry.outcome.catch(() => undefined);
+    entry.outcome.then(
+      (value) => (entry.good = { value, sentAtMs: entry.sentAtMs }),
+      () => undefined,
+    );
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     const [oldest] = this.#entries.keys();

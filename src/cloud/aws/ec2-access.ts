@@ -1,0 +1,101 @@
+/**
+ * Warm clients and what they know, one per region and identity, made on first use and kept. Everybody who asks for
+ * the same region and identity shares connections, call budget and answers.
+ */
+import type { Clock } from "../../lib/clock.ts";
+import type { Metrics } from "../../lib/metrics.ts";
+import type { Random } from "../../lib/random.ts";
+import { CallLimiter, EC2_CALL_LIMITS } from "../rate-limit.ts";
+import type { CallLimits } from "../rate-limit.ts";
+import { createEc2Client } from "./ec2-client.ts";
+import type { AwsCredentials, Ec2SdkClient } from "./ec2-client.ts";
+import { Ec2Knowledge } from "./ec2-knowledge.ts";
+
+export interface Ec2Access {
+  /** `credentials` undefined: the ambient identity. */
+  knowledgeOf(region: string, credentials: AwsCredentials | undefined): Promise<Ec2Knowledge>;
+}
+
+export interface Ec2AccessOptions {
+  /** Endpoint per service and region, e.g. for VPC endpoints: `ec2.REGION` before `ec2`. */
+  readonly endpoints?: Readonly<Record<string, string>>;
+  readonly limits?: CallLimits;
+}
+
+export interface Ec2AccessModules {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+}
+
+/** Most identities at once; the one made first is closed and forgotten. Rotated keys leave their clients behind. */
+const MAX_CLIENTS = 64;
+
+interface Entry {
+  readonly knowledge: Promise<Ec2Knowledge>;
+  client: Ec2SdkClient | undefined;
+}
+
+export class Ec2Clients implements Ec2Access {
+  readonly #options: Ec2AccessOptions;
+  readonly #modules: Ec2AccessModules;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: Ec2AccessOptions, modules: Ec2AccessModules) {
+    this.#options = options;
+    this.#modules = modules;
+  }
+
+  /** Loads the SDK, so that nothing is imported during a failover. */
+  async warmUp(): Promise<void> {
+    await import("@aws-sdk/client-ec2");
+  }
+
+  knowledgeOf(region: string, credentials: AwsCredentials | undefined): Promise<Ec2Knowledge> {
+    const identity =
+      credentials === undefined ? "ambient" : `${credentials.accessKeyId} ${credentials.secretAccessKey}`;
+    const key = `${region} ${identity}`;
+    const entry = this.#entries.get(key) ?? this.#add(key, region, credentials);
+    return entry.knowledge;
+  }
+
+  close(): void {
+    for (const entry of this.#entries.values()) entry.client?.close();
+    this.#entries.clear();
+  }
+
+  #add(key: string, region: string, credentials: AwsCredentials | undefined): Entry {
+    const entry: Entry = {
+      client: undefined,
+      knowledge: this.#connect(region, credentials, (client) => (entry.client = client)),
+    };
+    this.#entries.set(key, entry);
+    // A client that could not be made (say, out of memory while the SDK loads) is tried again by the next caller.
+    entry.knowledge.catch(() => this.#entries.delete(key));
+    const [oldestKey, oldest] = this.#entries.entries().next().value ?? [];
+    if (this.#entries.size > MAX_CLIENTS && oldestKey !== undefined) {
+      oldest?.client?.close();
+      this.#entries.delete(oldestKey);
+    }
+    return entry;
+  }
+
+  async #connect(
+    region: string,
+    credentials: AwsCredentials | undefined,
+    made: (client: Ec2SdkClient) => void,
+  ): Promise<Ec2Knowledge> {
+    const { clock, random, metrics } = this.#modules;
+    const { endpoints = {}, limits = EC2_CALL_LIMITS } = this.#options;
+    const endpoint = endpoints[`ec2.${region}`] ?? endpoints["ec2"];
+    const limiter = new CallLimiter(limits, { clock, random });
+    const options = {
+      region,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(credentials === undefined ? {} : { credentials }),
+    };
+    const client = await createEc2Client(options, { clock, metrics, limiter });
+    made(client);
+    return new Ec2Knowledge(client, clock);
+  }
+}
