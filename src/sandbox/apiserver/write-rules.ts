@@ -1,0 +1,182 @@
+/**
+ * What happens to an object between the request and the store: identity, metadata the server owns, the separation of spec
+ * and status, generations, and the rules of deletion. Pure: old and new object in, object or refusal out.
+ *
+ * Source: k8s.io/apiserver/pkg/registry/rest (BeforeCreate, BeforeUpdate), apiextensions-apiserver customresource strategy.
+ */
+import { cloneJson, equalJson, isJsonObject, type ApiMeta, type ApiObject } from "./json.ts";
+import { checkMetadata } from "./names.ts";
+import { apiVersionOf, type Resource } from "./resource.ts";
+import { badRequest, conflict, invalid, MODIFIED, type StatusCause } from "./status-error.ts";
+import { engineOf } from "./validation.ts";
+
+export type FieldValidation = "Ignore" | "Warn" | "Strict";
+
+/** The body of a request as an object of `resource` in `namespace`, its own copy; throws 400 when it is something else. */
+export function readBody(resource: Resource, namespace: string, name: string | undefined, body: unknown): ApiObject {
+  if (!isJsonObject(body)) throw badRequest("the body of the request must be a JSON object");
+  const object = cloneJson(body);
+  const apiVersion = apiVersionOf(resource);
+  if (typeof object["kind"] !== "string" || object["kind"] === "") object["kind"] = resource.kind;
+  if (typeof object["apiVersion"] !== "string" || object["apiVersion"] === "") object["apiVersion"] = apiVersion;
+  if (object["kind"] !== resource.kind || object["apiVersion"] !== apiVersion) {
+    throw badRequest(
+      `the API version in the data (${String(object["apiVersion"])}, Kind=${String(object["kind"])}) does not match the expected API version (${apiVersion}, Kind=${resource.kind})`,
+    );
+  }
+  const metadata = object["metadata"] ?? {};
+  if (!isJsonObject(metadata)) throw badRequest("metadata must be an object");
+  object["metadata"] = withNamespaceAndName(resource, namespace, name, metadata as unknown as ApiMeta);
+  return object as ApiObject;
+}
+
+function withNamespaceAndName(
+  resource: Resource,
+  namespace: string,
+  name: string | undefined,
+  given: ApiMeta,
+): ApiMeta {
+  // Clients print an absent creationTimestamp as null.
+  const metadata = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== null),
+  ) as unknown as ApiMeta;
+  if (metadata.namespace !== undefined && metadata.namespace !== "" && metadata.namespace !== namespace) {
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  }
+  if (resource.namespaced) metadata.namespace = namespace;
+  else delete metadata.namespace;
+  if (name !== undefined) {
+    if (typeof metadata.name === "string" && metadata.name !== "" && metadata.name !== name) {
+      throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+    }
+    metadata.name = name;
+  }
+  return metadata;
+}
+
+export interface CreateFacts {
+  readonly uid: string;
+  readonly time: string;
+  /** Completes generateName. */
+  readonly suffix: string;
+}
+
+export function prepareCreate(resource: Resource, object: ApiObject, facts: CreateFacts): ApiObject {
+  const {
+    resourceVersion,
+    deletionTimestamp: _deleted,
+    deletionGracePeriodSeconds: _grace,
+    ...metadata
+  } = object.metadata;
+  if (resourceVersion !== undefined && resourceVersion !== "") {
+    throw badRequest("resourceVersion should not be set on objects to be created");
+  }
+  if ((metadata.name ?? "") === "") {
+    if ((metadata.generateName ?? "") === "") {
+      const message = "Required value: name or generateName is required";
+      throw invalid(resource, "", [{ reason: "FieldValueRequired", message, field: "metadata.name" }]);
+    }
+    metadata.name = `${metadata.generateName}${facts.suffix}`;
+  }
+  const created: ApiObject = { ...object, metadata: { ...metadata, uid: facts.uid, creationTimestamp: facts.time } };
+  if (resource.countsGenerations) created.metadata.generation = 1;
+  else delete created.metadata.generation;
+  if (resource.custom && resource.hasStatus) delete created["status"];
+  resource.onCreate?.(created);
+  return created;
+}
+
+const SERVER_FIELDS = [
+  "uid",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "generation",
+  "selfLink",
+];
+
+/** `next` with everything that this request may not change put back to what `live` says. */
+export function prepareUpdate(
+  resource: Resource,
+  live: ApiObject,
+  next: ApiObject,
+  subresource: "" | "status",
+  mustNameVersion: boolean,
+): ApiObject {
+  checkPreconditions(resource, live, next.metadata, mustNameVersion);
+  if (subresource === "status") {
+    const { managedFields } = next.metadata;
+    const kept: ApiObject = { ...live, metadata: withManagedFields(live.metadata, managedFields) };
+    if (next["status"] === undefined) delete kept["status"];
+    else kept["status"] = next["status"];
+    return kept;
+  }
+  const metadata: Record<string, unknown> = { ...next.metadata, resourceVersion: live.metadata.resourceVersion };
+  const old = live.metadata as unknown as Record<string, unknown>;
+  for (const field of SERVER_FIELDS) {
+    if (old[field] === undefined) delete metadata[field];
+    else metadata[field] = old[field];
+  }
+  const out: ApiObject = { ...next, metadata: metadata as unknown as ApiMeta };
+  if (resource.hasStatus) {
+    if (live["status"] === undefined) delete out["status"];
+    else out["status"] = live["status"];
+  }
+  if (resource.countsGenerations && changesSpec(resource, live, out)) {
+    out.metadata.generation = (live.metadata.generation ?? 0) + 1;
+  }
+  return out;
+}
+
+function withManagedFields(metadata: ApiMeta, managedFields: ApiMeta["managedFields"]): ApiMeta {
+  const { managedFields: _old, ...rest } = metadata;
+  return managedFields === undefined ? rest : { ...rest, managedFields };
+}
+
+function changesSpec(resource: Resource, live: ApiObject, next: ApiObject): boolean {
+  const fields = new Set([...Object.keys(live), ...Object.keys(next)]);
+  for (const field of ["metadata", "apiVersion", "kind"]) fields.delete(field);
+  if (resource.hasStatus) fields.delete("status");
+  return [...fields].some((field) => !equalJson(live[field], next[field]));
+}
+
+function checkPreconditions(resource: Resource, live: ApiObject, wanted: ApiMeta, mustNameVersion: boolean): void {
+  const { name } = live.metadata;
+  const version = wanted.resourceVersion ?? "";
+  if (version !== "" && version !== live.metadata.resourceVersion) throw conflict(resource, name, MODIFIED);
+  if (version === "" && mustNameVersion) {
+    const message = "Invalid value: 0x0: must be specified for an update";
+    throw invalid(resource, name, [{ reason: "FieldValueInvalid", message, field: "metadata.resourceVersion" }]);
+  }
+  if (wanted.uid !== undefined && wanted.uid !== "" && wanted.uid !== live.metadata.uid) {
+    throw conflict(resource, name, uidMismatch(wanted.uid, live.metadata.uid));
+  }
+}
+
+export function uidMismatch(wanted: string, found: string | undefined): string {
+  return `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found ?? ""}`;
+}
+
+export function versionMismatch(wanted: string, found: string | undefined): string {
+  return `Precondition failed: ResourceVersion in precondition: ${wanted}, ResourceVersion in object meta: ${found ?? ""}`;
+}
+
+/** Throws 422 with every problem found. */
+export function checkObject(resource: Resource, object: ApiObject, old: ApiObject | undefined): void {
+  const causes: StatusCause[] = [
+    ...checkMetadata(object.metadata),
+    ...checkFinalizers(object, old),
+    ...engineOf(resource.schema).validate(object, old),
+    ...(resource.check?.(object, old) ?? []),
+  ];
+  if (causes.length > 0) throw invalid(resource, object.metadata.name, causes);
+}
+
+function checkFinalizers(object: ApiObject, old: ApiObject | undefined): StatusCause[] {
+  if (old?.metadata.deletionTimestamp === undefined) return [];
+  const before = new Set(old.metadata.finalizers);
+  const fresh = (object.metadata.finalizers ?? []).filter((finalizer) => !before.has(finalizer));
+  if (fresh.length === 0) return [];
+  const message = `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(fresh)}`;
+  return [{ reason: "FieldValueForbidden", message, field: "metadata.finalizers" }];
+}
