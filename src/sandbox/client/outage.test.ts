@@ -42,7 +42,7 @@ describe("outage around a fault", () => {
   });
 
   it("takes answers that arrive in another order than they were sent", () => {
-    const samples = requests(2_000, (ms) => (ms > 1_000 && ms < 1_100 ? undefined : "node1")).reverse();
+    const samples = requests(2_000, (ms) => (ms > 1_000 && ms < 1_100 ? undefined : "node1")).toReversed();
     expect(outageAround(samples, 1_000, 1_500)?.durationMs).toBe(100);
   });
 });

@@ -15,6 +15,8 @@ export interface Place {
   readonly address: string;
   readonly gateway: string;
   readonly prefixLength: number;
+  /** Of its subnet. */
+  readonly subnetCidr: string;
   /** Of its interface; the emulated EC2 gives the ENI the same one. */
   readonly mac: string;
 }
@@ -42,7 +44,14 @@ export function twoZones(id: string): Topology {
   const region = "ap-northeast-1";
   const place = (name: string, network: string, host: number): Place => {
     const address = `${network}.${host}`;
-    return { name, address, gateway: `${network}.1`, prefixLength: 24, mac: macOf(address) };
+    return {
+      name,
+      address,
+      gateway: `${network}.1`,
+      prefixLength: 24,
+      subnetCidr: `${network}.0/24`,
+      mac: macOf(address),
+    };
   };
   return {
     id,

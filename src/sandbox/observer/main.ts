@@ -25,7 +25,7 @@ let inFlight = 0;
 function addressIsHere(): boolean {
   if (source === "namespace") return holdsLocalAddress(readFileSync("/proc/self/net/fib_trie", "utf8"), address);
   try {
-    return readFileSync(source, "utf8").includes(`"${address}/`);
+    return readFileSync(source, "utf8").includes(`"${address}"`);
   } catch {
     return false; // no file yet: nothing is held
   }

@@ -20,8 +20,8 @@ export function buildEc2World(ec2: VirtualEc2, topology: Topology): Ec2World {
   const routeTableIds: string[] = [];
   const subnets: SubnetWire[] = [];
   const addSubnet = (place: Place & { readonly zone: string }): string => {
-    const cidrBlock = `${place.gateway.replace(/\d+$/, "0")}/${place.prefixLength}`;
-    const { subnetId } = ec2.createSubnet({ vpcId, cidrBlock, availabilityZone: place.zone });
+    const subnet = { vpcId, cidrBlock: place.subnetCidr, availabilityZone: place.zone };
+    const { subnetId } = ec2.createSubnet(subnet);
     const { routeTableId } = ec2.createRouteTable({ vpcId });
     ec2.associateRouteTable(routeTableId, subnetId);
     routeTableIds.push(routeTableId);

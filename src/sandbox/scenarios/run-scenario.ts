@@ -1,0 +1,37 @@
+/** Plays a scenario from the first apply to the verdict. */
+import { messageOf } from "../../lib/errors.ts";
+import type { FaultResult, ScenarioResult } from "../report/result.ts";
+import { applyExample, AWS_VIRTUAL_IP_FAULTS } from "./aws-virtual-ip.ts";
+import { untilCalm } from "./stage.ts";
+import type { Stage } from "./stage.ts";
+
+/** Never rejects for what the product does: that is part of the result. */
+export async function runScenario(stage: Stage): Promise<ScenarioResult> {
+  const { world, timeline } = stage;
+  const faults: FaultResult[] = [];
+  const problems: string[] = [];
+  try {
+    await applyExample(stage);
+    timeline.note("plain", "applied examples/aws-virtual-ip; waiting for the group to become Ready");
+    const first = await untilCalm(stage);
+    timeline.note("good", `Ready: ${first} serves ${world.site.topology.virtualIp}, the other member is a standby`);
+    for (const play of AWS_VIRTUAL_IP_FAULTS) {
+      const result = await play(stage);
+      faults.push(result);
+      if (result.activatedMs === undefined) break; // what follows would measure the same trouble again
+    }
+    await untilCalm(stage);
+  } catch (thrown) {
+    problems.push(messageOf(thrown));
+    timeline.note("bad", messageOf(thrown));
+  }
+  if (faults.length < AWS_VIRTUAL_IP_FAULTS.length) problems.push("not every fault was played");
+  return {
+    scenario: world.config.options.scenario,
+    mode: world.config.mode,
+    faults,
+    maxSimultaneousActive: world.measurements.maxSimultaneousActive(),
+    leaseDurationMs: world.timings.sessionDurationMs,
+    problems,
+  };
+}

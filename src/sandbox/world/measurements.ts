@@ -1,0 +1,57 @@
+/** Collects what the client and the observers send, and answers what the scenario asks about it. */
+import { activeIntervals, maxSimultaneous, samplingQuality } from "../observer/activity.ts";
+import type { ActivitySample, SamplingQuality } from "../observer/activity.ts";
+import { outageAround } from "../client/outage.ts";
+import type { ClientSample, Outage } from "../client/outage.ts";
+
+export class Measurements {
+  readonly #client: ClientSample[] = [];
+  readonly #observed = new Map<string, ActivitySample[]>();
+
+  /** A line of the client process. */
+  clientLine(line: string): void {
+    const [sentMs, answeredBy] = JSON.parse(line) as [number, string | null];
+    this.#client.push({ sentMs, answeredBy: answeredBy ?? undefined });
+  }
+
+  /** A line of the observer of one machine. */
+  observerLine(node: string, line: string): void {
+    const samples = this.#observed.get(node) ?? [];
+    this.#observed.set(node, samples);
+    for (const [sentMs, doneMs, holdsAddress, answered] of JSON.parse(line) as [number, number, boolean, boolean][]) {
+      samples.push({ sentMs, doneMs, holdsAddress, answered });
+    }
+  }
+
+  outage(faultMs: number, untilMs: number): Outage | undefined {
+    return outageAround(this.#client, faultMs, untilMs);
+  }
+
+  /** Who answered the client last, of the requests sent since a moment. */
+  answeredSince(sinceMs: number): ReadonlySet<string> {
+    const recent = this.#client.filter((sample) => sample.sentMs >= sinceMs);
+    return new Set(recent.flatMap((sample) => sample.answeredBy ?? []));
+  }
+
+  /** When the machine was last proven active in a stretch of time; undefined: never. */
+  lastActive(node: string, fromMs: number, untilMs: number): number | undefined {
+    const inside = activeIntervals(node, this.#samplesOf(node)).filter(
+      (interval) => interval.untilMs >= fromMs && interval.fromMs <= untilMs,
+    );
+    return inside.length === 0 ? undefined : Math.min(untilMs, Math.max(...inside.map((interval) => interval.untilMs)));
+  }
+
+  maxSimultaneousActive(): number {
+    return maxSimultaneous([...this.#observed.keys()].flatMap((node) => activeIntervals(node, this.#samplesOf(node))));
+  }
+
+  /** Of the machine that was watched worst. */
+  worstSampling(): SamplingQuality {
+    const all = [...this.#observed.keys()].map((node) => samplingQuality(this.#samplesOf(node)));
+    return all.sort((a, b) => b.p99GapMs - a.p99GapMs)[0] ?? { samples: 0, p99GapMs: Infinity, longestGapMs: Infinity };
+  }
+
+  #samplesOf(node: string): ActivitySample[] {
+    return [...(this.#observed.get(node) ?? [])].sort((a, b) => a.sentMs - b.sentMs);
+  }
+}

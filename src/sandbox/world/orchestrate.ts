@@ -1,0 +1,122 @@
+/** From a configuration to an exit code: the story of one sandbox. */
+import { readFileSync } from "node:fs";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Random } from "../../lib/random.ts";
+import { VirtualEc2 } from "../ec2/virtual-ec2.ts";
+import type { OrchestratorConfig } from "../launcher/launch.ts";
+import { NamespaceFabric } from "../network/namespace-fabric.ts";
+import { twoZones } from "../network/topology.ts";
+import { hasPassed, resultJson, secondsText, summaryLines } from "../report/result.ts";
+import type { ScenarioResult } from "../report/result.ts";
+import { Timeline } from "../report/timeline.ts";
+import { GROUP_KEY } from "../scenarios/aws-virtual-ip.ts";
+import { runScenario } from "../scenarios/run-scenario.ts";
+import type { Stage } from "../scenarios/stage.ts";
+import type { MachineEvent } from "../vm/virtual-machine.ts";
+import { buildEc2World } from "./ec2-world.ts";
+import { GroupWatch } from "./group-watch.ts";
+import { namespaceSite } from "./site.ts";
+import { World } from "./world.ts";
+import type { WorldParts } from "./world.ts";
+
+export interface OrchestratorModules {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+const LOG_LINES_SHOWN = 15;
+const MACHINE_STORY: Readonly<Partial<Record<MachineEvent, string>>> = {
+  booted: "has booted",
+  reset: "is reset by its watchdog",
+  "agent-exited": "lost its agent; the kubelet starts it again",
+  reconnected: "is connected again",
+};
+
+export async function orchestrate(config: OrchestratorConfig, modules: OrchestratorModules): Promise<number> {
+  const colours = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
+  const timeline = new Timeline({ write: (text) => void process.stdout.write(text), colours });
+  tellWhatItIs(config, timeline);
+  const broken = Promise.withResolvers<never>();
+  const world = new World(config, worldParts(config, modules), {
+    ...modules,
+    machineEvent: (vm, event) => {
+      const story = MACHINE_STORY[event];
+      if (story !== undefined) timeline.note("plain", `${vm} ${story}`);
+    },
+    processEnded: (name, how) => {
+      timeline.note("bad", `${name} ended: ${how}`);
+      if (name === "apiserver") broken.reject(new Error(`the API server ended: ${how}`));
+    },
+  });
+  await Promise.race([world.start(), broken.promise]);
+  timeline.note("plain", "API server, EC2, router, two controllers and two machines are up");
+  const group = new GroupWatch(GROUP_KEY, { api: world.api, clock: modules.clock });
+  void group.follow();
+  world.startClient();
+  const stage: Stage = { world, group, timeline, clock: modules.clock };
+  const result = await runScenario(stage);
+  tellResult(stage, result);
+  if (config.options.keep) await keep(config, timeline);
+  return hasPassed(result) ? 0 : 1;
+}
+
+function worldParts(config: OrchestratorConfig, modules: OrchestratorModules): WorldParts {
+  const topology = twoZones(config.id);
+  const ec2 = new VirtualEc2({ region: topology.region }, modules);
+  const ec2World = buildEc2World(ec2, topology);
+  const outsiders = new Set<number>();
+  const fabric = new NamespaceFabric({ topology, subnets: ec2World.subnets, outsiders }, modules);
+  return { site: namespaceSite(topology, fabric), ec2, ec2World, outsiders };
+}
+
+function tellWhatItIs(config: OrchestratorConfig, timeline: Timeline): void {
+  const { profile, latencyMs, scenario } = config.options;
+  timeline.line(
+    `understudy sandbox ${config.id}: scenario ${scenario}, profile ${profile}, ${latencyMs} ms per cloud call`,
+  );
+  if (config.mode === "namespaces") {
+    timeline.line("mode namespaces: every machine is a network namespace, a router obeys the emulated route tables");
+  } else {
+    const why = config.fallbackReason === undefined ? "" : ` (no namespaces here: ${config.fallbackReason})`;
+    timeline.line(`mode loopback${why}: machines are 127.x addresses, a TCP relay obeys the emulated route tables.`);
+    timeline.line(
+      "not real in it: IP packets, ARP, addresses on interfaces; processes and protocols are the real ones",
+    );
+  }
+}
+
+function tellResult(stage: Stage, result: ScenarioResult): void {
+  const { timeline, world } = stage;
+  const passed = hasPassed(result);
+  const sampling = world.measurements.worstSampling();
+  timeline.line();
+  for (const line of summaryLines(result)) timeline.line(line);
+  timeline.line();
+  const looked = `looked every ${sampling.p99GapMs.toFixed(1)} ms (99 %), longest gap ${secondsText(sampling.longestGapMs)}`;
+  timeline.line(
+    `most members active at once: ${result.maxSimultaneousActive} (an observer outside the product ${looked})`,
+  );
+  timeline.line(passed ? "passed" : "FAILED", passed ? "good" : "bad");
+  if (!passed) showLogs(stage, result);
+  if (world.config.options.json) timeline.line(resultJson(result));
+}
+
+/** To standard error: the last lines of every log, since the sandbox's files go with it. */
+function showLogs(stage: Stage, result: ScenarioResult): void {
+  for (const problem of result.problems) process.stderr.write(`problem: ${problem}\n`);
+  process.stderr.write(`group: ${JSON.stringify(stage.group.latest?.status)}\n`);
+  for (const file of stage.world.logFiles()) {
+    const lines = readFileSync(file, "utf8").trimEnd().split("\n").slice(-LOG_LINES_SHOWN);
+    process.stderr.write(`\n==> ${file}\n${lines.join("\n")}\n`);
+  }
+}
+
+/** Waits until somebody ends the sandbox. */
+function keep(config: OrchestratorConfig, timeline: Timeline): Promise<never> {
+  timeline.line();
+  timeline.line("everything is left running; Ctrl-C ends it. In another terminal:");
+  timeline.line(`export KUBECONFIG=${config.kubeconfig}`);
+  return new Promise(() => undefined);
+}
