@@ -73,7 +73,7 @@ export function dnsMonitor(): Schema {
       },
       rules: [
         {
-          rule: "has(self.resolvers) == (self.resolution == 'Servers')",
+          rule: "has(self.resolvers) == (has(self.resolution) && self.resolution == 'Servers')",
           message: "give resolvers if and only if resolution is Servers",
         },
       ],

@@ -13,6 +13,7 @@ import {
   duration,
   monitor,
   nodeName,
+  notLonger,
   objectName,
 } from "./shared-schemas.ts";
 
@@ -179,7 +180,7 @@ const isolation = object(
   {
     required: ["targets"],
     typeName: "Isolation",
-    rules: [{ rule: "duration(self.timeout) <= duration(self.interval)", message: "timeout must be at most interval" }],
+    rules: [notLonger("timeout", "interval")],
   },
 );
 

@@ -3,7 +3,18 @@
  * the part of `status` that all six resource kinds have in common.
  */
 import { DURATION_PATTERN } from "../lib/duration.ts";
-import { choice, counter, integer, listMap, object, text, time, withRules, type Schema } from "./schema.ts";
+import {
+  choice,
+  counter,
+  integer,
+  listMap,
+  object,
+  text,
+  time,
+  withRules,
+  type Schema,
+  type ValidationRule,
+} from "./schema.ts";
 
 /** Most members of a group (API.md 1.1). */
 export const MAX_MEMBERS = 8;
@@ -26,6 +37,14 @@ export function duration(description: string, from: string, to: string, extra: S
     rule: `duration(self) >= duration('${from}') && duration(self) <= duration('${to}')`,
     message: `must be from ${from} to ${to}`,
   });
+}
+
+/** One duration of an object must not be longer than another. The API server also checks the bare default `{}`. */
+export function notLonger(short: string, long: string): ValidationRule {
+  return {
+    rule: `!has(self.${short}) || !has(self.${long}) || duration(self.${short}) <= duration(self.${long})`,
+    message: `${short} must be at most ${long}`,
+  };
 }
 
 /** A measured duration in a status: no range, nothing to refuse. */
@@ -129,10 +148,7 @@ export function monitor(description: string, defaults: MonitorDefaults, options:
     ...(options.isSwitch === true ? {} : { defaulted: true }),
     ...(options.required === undefined ? {} : { required: options.required }),
     typeName: options.typeName ?? "Monitor",
-    rules: [
-      { rule: "duration(self.timeout) <= duration(self.interval)", message: "timeout must be at most interval" },
-      ...(options.rules ?? []),
-    ],
+    rules: [notLonger("timeout", "interval"), ...(options.rules ?? [])],
   });
 }
 
@@ -154,7 +170,7 @@ export function cloudTimeouts(): Schema {
     {
       defaulted: true,
       typeName: "CloudTimeouts",
-      rules: [{ rule: "duration(self.call) <= duration(self.activate)", message: "call must be at most activate" }],
+      rules: [notLonger("call", "activate")],
     },
   );
 }
