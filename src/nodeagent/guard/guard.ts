@@ -1,0 +1,332 @@
+/**
+ * The guard: joins the session, the grants, the record of holdings, the watchdog and the worker. Every decision about
+ * the right is taken synchronously, on a fresh reading of both clocks, and again after every await.
+ *
+ *   worker ──mayActivate──> noted, busy, watchdog armed ──right still there?──> allowed
+ *   session ──takeDown──> worker ──down──> own look at the node ──nothing left?──> proven ─┐
+ *                └────────hardCut, until nothing is left ───────────────────────> proven ──┴─> next session
+ *
+ * Must never: answer `allowed` without a right in force, a note of the grant and (where there is one) an armed watchdog;
+ * believe a worker's `down` without a look of its own; pet the watchdog for any reason but a prolonged right.
+ */
+import type { Timings } from "../../api/timings.ts";
+import { unreachable } from "../../lib/assert.ts";
+import { type Instant, readInstant, sleep } from "../../lib/clock.ts";
+import { messageOf } from "../../lib/errors.ts";
+import { METRICS, type MetricName } from "../../lib/metric-catalogue.ts";
+import type {
+  DenyReason,
+  GrantRef,
+  GuardToWorker,
+  MetricOperation,
+  PeerRef,
+  TakeDownCause,
+  WorkerToGuard,
+} from "../guard-protocol.ts";
+import { Activity } from "./activity.ts";
+import type { ActivationContext } from "./grants-machine.ts";
+import type { HardCut } from "./hard-cut.ts";
+import type { Holdings } from "./holdings.ts";
+import { type GuardEffect, SessionDriver, type SessionDriverModules } from "./session-driver.ts";
+import { type SessionConfig, type SessionState, sessionInForce } from "./session-state.ts";
+import type { Watchdog } from "./watchdog.ts";
+import { workerMessage } from "./worker-messages.ts";
+import type { Worker, WorkerFactory } from "./worker-port.ts";
+
+export interface GuardOptions {
+  readonly session: SessionConfig;
+  /** Where a watchdog is demanded by name, nothing is activated without it. */
+  readonly isWatchdogRequired: boolean;
+}
+
+export interface GuardModules extends SessionDriverModules {
+  readonly workers: WorkerFactory;
+  readonly holdings: Holdings;
+  readonly hardCut: HardCut;
+  readonly watchdog: Watchdog;
+  readonly peers: GuardPeers;
+}
+
+/** The part that talks to the guards of other nodes, as the guard needs it. */
+export interface GuardPeers {
+  setPeers(peers: readonly PeerRef[]): void;
+  /** Whether this node has promised another member not to activate the group. */
+  isPromised(groupUid: string): boolean;
+}
+
+/** Pause between attempts to bring down what does not go down, in milliseconds. */
+const CUT_RETRY_MS = 100;
+/** Pause before a lost worker is started again, in milliseconds; doubled up to the second value while it keeps dying. */
+const RESTART_MS: readonly [number, number] = [250, 15_000];
+/** A worker that lived so long dies for a new reason, in milliseconds. */
+const STEADY_MS = 60_000;
+
+/** The worker of this moment. */
+interface Link {
+  readonly worker: Worker;
+  readonly startedMs: number;
+  isReady: boolean;
+  /** The next life of the guard would find it: only then may it be told of a session. */
+  isRecorded: boolean;
+}
+
+export class Guard {
+  readonly #modules: GuardModules;
+  readonly #driver: SessionDriver;
+  readonly #activity: Activity;
+  readonly #stopped = Promise.withResolvers<void>();
+  #link: Link | undefined;
+  #restartMs = RESTART_MS[0];
+  #takeDownId = 0;
+  #isCutting = false;
+
+  constructor(options: GuardOptions, modules: GuardModules) {
+    this.#modules = modules;
+    this.#driver = new SessionDriver(options.session, modules, (effect) => this.#onEffect(effect));
+    this.#activity = new Activity(options, modules, {
+      context: () => this.#context(),
+      setBusy: (isBusy) => this.#driver.dispatch({ type: "activity", isBusy }),
+    });
+  }
+
+  get state(): SessionState {
+    return this.#driver.state;
+  }
+
+  get activity(): Pick<Activity, "active" | "notedEpoch"> {
+    return this.#activity;
+  }
+
+  /** Takes down what an earlier life left, then acquires a session. Resolves when the guard has stopped. */
+  async run(): Promise<void> {
+    this.#driver.dispatch({ type: "started" });
+    await this.#stopped.promise;
+  }
+
+  /** A planned stop: everything down, the session released. */
+  stop(): void {
+    this.#driver.dispatch({ type: "stopWanted" });
+  }
+
+  promiseRound(askedAt: Instant): void {
+    this.#driver.dispatch({ type: "promiseRound", askedAt });
+  }
+
+  changeTimings(timings: Timings): void {
+    this.#driver.dispatch({ type: "timingsChanged", timings });
+  }
+
+  tellWorker(message: Extract<GuardToWorker, { type: "peers" }>): void {
+    if (this.#link?.isReady === true) this.#link.worker.send(message);
+  }
+
+  #context(): ActivationContext {
+    const { state } = this.#driver;
+    return {
+      session: sessionInForce(state, readInstant(this.#modules.clock)),
+      isTakingDown: state.takeDown !== undefined || this.#isCutting,
+      isPromised: (groupUid) => this.#modules.peers.isPromised(groupUid),
+    };
+  }
+
+  // ---- what the session asks for
+
+  #onEffect(effect: GuardEffect): void {
+    switch (effect.type) {
+      case "takeDown":
+        return this.#takeDown(effect.cause, effect.budgetMs);
+      case "hardCut":
+        return this.#beginCut(effect.cause);
+      case "session":
+        this.#modules.log.info("session changed", { session: effect.session });
+        return this.#tellSession();
+      case "prolonged":
+        return this.#activity.pet(effect.base.monotonicMs);
+      case "renewal":
+        return this.#modules.metrics.count("understudy_session_renewal_total", { outcome: effect.outcome });
+      case "stopped":
+        this.#modules.log.info("guard stopped", { isReleased: effect.isReleased });
+        return this.#finish();
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  #takeDown(cause: TakeDownCause, budgetMs: number): void {
+    this.#modules.metrics.count("understudy_take_down_total", { cause });
+    this.#modules.log.warn("take-down begins", { cause, budgetMs, active: this.#activity.active.length });
+    this.#takeDownId += 1;
+    const takeDownId = this.#takeDownId;
+    if (this.#link !== undefined) this.#link.worker.send({ type: "takeDown", takeDownId, cause, budgetMs });
+    // Nobody else can do it, so there is nothing to wait for.
+    else this.#driver.dispatch({ type: "takeDownWanted", cause: "worker-lost" });
+  }
+
+  #finish(): void {
+    const link = this.#link;
+    this.#link = undefined;
+    link?.worker.kill();
+    this.#stopped.resolve();
+  }
+
+  // ---- proof that everything is down
+
+  #beginCut(cause: TakeDownCause): void {
+    if (this.#isCutting) return;
+    this.#isCutting = true;
+    if (cause !== "restart") this.#modules.metrics.count("understudy_hard_cut_total");
+    void this.#cutUntilProven(cause);
+  }
+
+  async #cutUntilProven(cause: TakeDownCause): Promise<void> {
+    const { hardCut, holdings, clock, log } = this.#modules;
+    const link = this.#link;
+    this.#link = undefined; // whatever it still says is not heard
+    for (let attempt = 1; ; attempt++) {
+      const left = await hardCut.attempt(holdings.all, () => link?.worker.kill());
+      if (left.length === 0) break;
+      log.error("not down yet", { cause, attempt, left: left.slice(0, 20) });
+      await sleep(clock, CUT_RETRY_MS);
+    }
+    this.#isCutting = false;
+    this.#activity.allDown(true);
+    this.#driver.dispatch({ type: "downProven" });
+    if (link === undefined) this.#startWorker();
+    else this.#restartLater(link);
+  }
+
+  /** The worker's word is checked by a look at the node itself; what it left is cut. */
+  async #checkDown(takeDownId: number): Promise<void> {
+    const isCurrent = (): boolean =>
+      takeDownId === this.#takeDownId && this.#driver.state.takeDown !== undefined && !this.#isCutting;
+    if (!isCurrent()) return;
+    const left = await this.#modules.hardCut.proof(this.#activity.holdings);
+    if (!isCurrent()) return;
+    if (left.length > 0) {
+      this.#modules.log.error("worker says down, the node does not", { left: left.slice(0, 20) });
+      return this.#driver.dispatch({ type: "takeDownWanted", cause: "worker-lost" });
+    }
+    this.#activity.allDown(false);
+    this.#driver.dispatch({ type: "downProven" });
+  }
+
+  // ---- the worker
+
+  #startWorker(): void {
+    const { workers, clock, log } = this.#modules;
+    const { phase, isStopping } = this.#driver.state;
+    if (this.#link !== undefined || this.#isCutting || phase === "Stopped" || isStopping) return;
+    try {
+      const worker = workers.start({
+        onMessage: (message) => {
+          if (this.#link === link) this.#onMessage(message, link);
+        },
+        onLost: () => {
+          if (this.#link === link) this.#lose();
+        },
+      });
+      const link: Link = { worker, startedMs: clock.monotonicMs(), isReady: false, isRecorded: false };
+      this.#link = link;
+      void this.#record(link);
+    } catch (thrown) {
+      log.error("worker cannot be started", { error: messageOf(thrown) });
+      this.#restartLater({ startedMs: clock.monotonicMs() });
+    }
+  }
+
+  async #record(link: Link): Promise<void> {
+    const { processGroup, startTicks } = link.worker.process;
+    try {
+      await this.#activity.recordWorker({ kind: "process-group", processGroup, startTicks });
+    } catch (thrown) {
+      this.#modules.log.error("worker cannot be recorded", { error: messageOf(thrown) });
+      if (this.#link === link) this.#lose();
+      return;
+    }
+    link.isRecorded = true;
+    if (this.#link === link) this.#tellSession();
+  }
+
+  #lose(): void {
+    this.#modules.log.error("worker lost");
+    this.#driver.dispatch({ type: "takeDownWanted", cause: "worker-lost" });
+  }
+
+  #restartLater(last: { readonly startedMs: number }): void {
+    const { clock } = this.#modules;
+    const isSteady = clock.monotonicMs() - last.startedMs > STEADY_MS;
+    const pauseMs = isSteady ? RESTART_MS[0] : this.#restartMs;
+    this.#restartMs = Math.min(RESTART_MS[1], pauseMs * 2);
+    clock.setTimer(pauseMs, () => this.#startWorker());
+  }
+
+  #tellSession(): void {
+    const link = this.#link;
+    if (link?.isReady !== true || !link.isRecorded) return;
+    link.worker.send({ type: "session", session: this.#driver.state.announced });
+  }
+
+  #onMessage(raw: unknown, link: Link): void {
+    const message = workerMessage(raw);
+    if (message === undefined) return this.#modules.log.error("worker sent no message of the protocol");
+    switch (message.type) {
+      case "ready":
+        link.isReady = true;
+        return this.#tellSession();
+      case "peersWanted":
+        return this.#modules.peers.setPeers(message.peers);
+      case "mayActivate":
+        return this.#mayActivate(message.requestId, message.grant, link);
+      case "holdingAdded":
+        return void this.#holdingAdded(message, link);
+      case "holdingRemoved":
+        return this.#activity.release(message.holding);
+      case "deactivated":
+        return this.#activity.deactivated(message.grant);
+      case "down":
+        return void this.#checkDown(message.takeDownId);
+      case "metrics":
+        return this.#meter(message.operations);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #mayActivate(requestId: number, grant: GrantRef, link: Link): void {
+    const reason = link.isRecorded ? this.#activity.activate(grant) : "no-right";
+    this.#modules.log.info("activation asked for", {
+      group: `${grant.namespace}/${grant.group}`,
+      epoch: grant.epoch,
+      reason,
+    });
+    this.#answer(link, requestId, reason);
+  }
+
+  async #holdingAdded(message: Extract<WorkerToGuard, { type: "holdingAdded" }>, link: Link): Promise<void> {
+    const reason = await this.#activity.hold(message.holding);
+    if (this.#link === link) this.#answer(link, message.requestId, reason);
+  }
+
+  #answer(link: Link, requestId: number, reason: DenyReason | undefined): void {
+    if (reason === undefined) link.worker.send({ type: "allowed", requestId });
+    else link.worker.send({ type: "denied", requestId, reason });
+  }
+
+  #meter(operations: readonly MetricOperation[]): void {
+    const { metrics, log } = this.#modules;
+    for (const { call, name, value, labels } of operations) {
+      if (!isMetricName(name)) continue;
+      try {
+        if (call === "count") metrics.count(name, labels, value);
+        else if (call === "set") metrics.set(name, value, labels);
+        else metrics.observe(name, value, labels);
+      } catch (thrown) {
+        log.warn("worker sent a metric that does not fit", { name, error: messageOf(thrown) });
+      }
+    }
+  }
+}
+
+function isMetricName(name: string): name is MetricName {
+  return Object.hasOwn(METRICS, name);
+}
