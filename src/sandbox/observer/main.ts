@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { systemClock } from "../../host/system-clock.ts";
 import { probe } from "../client/probe.ts";
+import { holdsInFile } from "../loopback/file-interface.ts";
 import { machineMonotonicMs } from "../machine-clock.ts";
 import { holdsLocalAddress } from "./address-presence.ts";
 
@@ -24,11 +25,7 @@ let inFlight = 0;
 
 function addressIsHere(): boolean {
   if (source === "namespace") return holdsLocalAddress(readFileSync("/proc/self/net/fib_trie", "utf8"), address);
-  try {
-    return readFileSync(source, "utf8").includes(`"${address}"`);
-  } catch {
-    return false; // no file yet: nothing is held
-  }
+  return holdsInFile(source, address);
 }
 
 async function sample(): Promise<void> {

@@ -136,6 +136,7 @@ async function drift(stage: Stage): Promise<FaultResult> {
       `drift: a stranger points every route of the address at ${otherThan(stage, active)}`,
     ),
     to: active,
+    changesGroup: false,
     targetMs,
     boundMs: targetMs + DRIFT_NOISE_MS,
     inject: async () => {
@@ -171,6 +172,7 @@ function failover(stage: Stage, name: string, from: string, story: string): Omit
     to,
     boundMs,
     targetMs: boundMs,
+    changesGroup: true,
     detected: moving,
     activated: (group) => isReadyOn(group, to),
   };

@@ -71,6 +71,8 @@ export interface Fault {
   readonly from: string;
   readonly to: string;
   inject(): Promise<void>;
+  /** True where the group's own status must change; false where the fault may pass it by. */
+  readonly changesGroup: boolean;
   /** The first state that shows the fault. */
   detected(group: FailoverGroup): boolean;
   activated(group: FailoverGroup): boolean;
@@ -83,11 +85,13 @@ export async function play(stage: Stage, fault: Fault): Promise<FaultResult> {
   timeline.note("fault", fault.story);
   const faultMs = machineMonotonicMs();
   const problems: string[] = [];
+  let injectedMs = faultMs;
   let detected: SeenGroup | undefined;
   let activated: SeenGroup | undefined;
   try {
     await fault.inject();
-    const wait = { limitMs: WAIT_LIMIT_MS, sinceMs: faultMs };
+    injectedMs = machineMonotonicMs();
+    const wait = { limitMs: WAIT_LIMIT_MS, ...(fault.changesGroup ? { sinceMs: faultMs } : {}) };
     detected = await group.until((seen) => fault.detected(seen), {
       ...wait,
       what: `${fault.name} noticed by the controller`,
@@ -96,7 +100,8 @@ export async function play(stage: Stage, fault: Fault): Promise<FaultResult> {
   } catch (thrown) {
     problems.push(messageOf(thrown));
   }
-  const outage = activated === undefined ? undefined : await outageOf(stage, faultMs, activated.atMs);
+  const outage =
+    activated === undefined ? undefined : await outageOf(stage, faultMs, Math.max(activated.atMs, injectedMs));
   if (outage === undefined) problems.push("the client was not answered again");
   else if (outage > fault.boundMs)
     problems.push(`client outage ${secondsText(outage)}, bound ${secondsText(fault.boundMs)}`);

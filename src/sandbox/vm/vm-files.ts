@@ -2,7 +2,7 @@
  * The files of one virtual machine: its root (what `--host-root` of the agent points at), its volatile state and its
  * watchdog. What a real machine keeps in memory (`/run`, `/proc`) is wiped whenever it boots.
  */
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -45,7 +45,11 @@ export interface ServiceSettings {
 export function installVm(files: VmFiles, service: ServiceSettings, watchdogTimeoutMs: number): void {
   const programs = join(files.root, "etc/understudy/exec.d");
   mkdirSync(programs, { recursive: true, mode: 0o755 });
-  for (const name of readdirSync(PROGRAMS)) copyFileSync(join(PROGRAMS, name), join(programs, name));
+  for (const name of readdirSync(PROGRAMS)) {
+    copyFileSync(join(PROGRAMS, name), join(programs, name));
+    // Whatever the umask of the checkout was: the agent runs only what nobody but the owner can change.
+    chmodSync(join(programs, name), 0o755);
+  }
   const settings = {
     NODE_NAME: service.node,
     ADDRESS: service.address,

@@ -5,6 +5,9 @@ import type { Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import { VirtualEc2 } from "../ec2/virtual-ec2.ts";
 import type { OrchestratorConfig } from "../launcher/launch.ts";
+import { heldAddressesFile } from "../loopback/file-interface.ts";
+import { LoopbackFabric } from "../loopback/loopback-fabric.ts";
+import { loopbackTopology } from "../loopback/topology.ts";
 import { NamespaceFabric } from "../network/namespace-fabric.ts";
 import { twoZones } from "../network/topology.ts";
 import { hasPassed, resultJson, secondsText, summaryLines } from "../report/result.ts";
@@ -14,10 +17,11 @@ import { GROUP_KEY } from "../scenarios/aws-virtual-ip.ts";
 import { runScenario } from "../scenarios/run-scenario.ts";
 import type { Stage } from "../scenarios/stage.ts";
 import type { MachineEvent } from "../vm/virtual-machine.ts";
+import { vmFiles } from "../vm/vm-files.ts";
 import { buildEc2World } from "./ec2-world.ts";
 import { GroupWatch } from "./group-watch.ts";
-import { namespaceSite } from "./site.ts";
-import { World } from "./world.ts";
+import { loopbackSite, namespaceSite, PEER_PORT } from "./site.ts";
+import { vmDirectory, World } from "./world.ts";
 import type { WorldParts } from "./world.ts";
 
 export interface OrchestratorModules {
@@ -39,7 +43,7 @@ export async function orchestrate(config: OrchestratorConfig, modules: Orchestra
   const timeline = new Timeline({ write: (text) => void process.stdout.write(text), colours });
   tellWhatItIs(config, timeline);
   const broken = Promise.withResolvers<never>();
-  const world = new World(config, worldParts(config, modules), {
+  const world = new World(config, await worldParts(config, modules), {
     ...modules,
     machineEvent: (vm, event) => {
       const story = MACHINE_STORY[event];
@@ -62,13 +66,20 @@ export async function orchestrate(config: OrchestratorConfig, modules: Orchestra
   return hasPassed(result) ? 0 : 1;
 }
 
-function worldParts(config: OrchestratorConfig, modules: OrchestratorModules): WorldParts {
-  const topology = twoZones(config.id);
+async function worldParts(config: OrchestratorConfig, modules: OrchestratorModules): Promise<WorldParts> {
+  const topology = config.mode === "namespaces" ? twoZones(config.id) : loopbackTopology(config.id);
   const ec2 = new VirtualEc2({ region: topology.region }, modules);
   const ec2World = buildEc2World(ec2, topology);
   const outsiders = new Set<number>();
-  const fabric = new NamespaceFabric({ topology, subnets: ec2World.subnets, outsiders }, modules);
-  return { site: namespaceSite(topology, fabric), ec2, ec2World, outsiders };
+  if (config.mode === "namespaces") {
+    const fabric = new NamespaceFabric({ topology, subnets: ec2World.subnets, outsiders }, modules);
+    return { site: namespaceSite(topology, fabric), ec2, ec2World, outsiders };
+  }
+  const clientSubnetId = ec2World.subnets.find((subnet) => subnet.place === "client")?.subnetId ?? "";
+  const addressesFile = (vm: string): string => heldAddressesFile(vmFiles(vmDirectory(config, vm)));
+  const fabric = new LoopbackFabric({ topology, clientSubnetId, peerPort: PEER_PORT, addressesFile });
+  await fabric.listen();
+  return { site: loopbackSite(topology, fabric, heldAddressesFile), ec2, ec2World, outsiders };
 }
 
 function tellWhatItIs(config: OrchestratorConfig, timeline: Timeline): void {

@@ -3,6 +3,7 @@
  * fabric itself, in one place.
  */
 import type { Preset } from "../../api/timings.ts";
+import { guestAddress, routerAddress } from "../loopback/topology.ts";
 import type { Fabric } from "../network/fabric.ts";
 import { API_PORT, EC2_PORT, SERVICE_PORT } from "../network/topology.ts";
 import type { Topology } from "../network/topology.ts";
@@ -13,7 +14,7 @@ export const MAIN_PROGRAM = new URL("../../main.ts", import.meta.url).pathname;
 export const AWS_KEY = { accessKeyId: "AKIASANDBOX000000001", secretAccessKey: "sandbox-secret-not-secret" } as const;
 
 /** Installation defaults of API.md section 2. */
-const PEER_PORT = 29740;
+export const PEER_PORT = 29740;
 const AGENT_METRICS_PORT = 9811;
 const CONTROLLER_PORTS = [
   { metrics: 9810, health: 9812 },
@@ -85,4 +86,26 @@ export function controllerEnvironment(topology: Topology): Record<string, string
 export function apiServerArgv(topology: Topology, socket: string, data: string): string[] {
   const listen = ["--listen", `${topology.control.address}:${API_PORT}`, "--unix", socket];
   return [process.execPath, MAIN_PROGRAM, "sandbox-apiserver", ...listen, "--data", data];
+}
+
+/** `addressesFile` is where the agent keeps the addresses of its pretended interface. */
+export function loopbackSite(topology: Topology, fabric: Fabric, addressesFile: (files: VmFiles) => string): Site {
+  const guestOf = (vm: string): string => {
+    const place = topology.vms.find((candidate) => candidate.name === vm);
+    if (place === undefined) throw new RangeError(`no machine named ${vm}`);
+    return guestAddress(place);
+  };
+  return {
+    topology,
+    fabric,
+    apiServerFor: (vm) => `http://${topology.vms.find((place) => place.name === vm)?.address ?? ""}:${API_PORT}`,
+    clientTarget: { host: routerAddress(topology), port: SERVICE_PORT },
+    serviceAddress: guestOf,
+    presenceSource: (_vm, files) => addressesFile(files),
+    agentFlags: (vm) => {
+      const own = guestOf(vm);
+      const listening = ["--peer-address", own, "--metrics-address", own, "--metrics-port", String(AGENT_METRICS_PORT)];
+      return ["--address-backend", "file", ...listening];
+    },
+  };
 }

@@ -156,7 +156,7 @@ export class World {
   }
 
   async #addMachine(vm: VmPlace): Promise<void> {
-    const files = vmFiles(join(this.config.directory, "vms", vm.name));
+    const files = vmFiles(vmDirectory(this.config, vm.name));
     const marker = `${VM_MARKER}=${this.config.id}/${vm.name}`;
     const address = this.site.serviceAddress(vm.name);
     const { watchdogTimeoutMs } = this.timings;
@@ -212,4 +212,9 @@ export class World {
   #machineOf(instanceId: string): VirtualMachine {
     return this.machine(this.ec2World.vmOf(instanceId) ?? instanceId);
   }
+}
+
+/** Everything that belongs to one machine lies here. */
+export function vmDirectory(config: OrchestratorConfig, vm: string): string {
+  return join(config.directory, "vms", vm);
 }

@@ -1,0 +1,124 @@
+/**
+ * Machines without namespaces: their processes are told apart by a marker in their environment, and everything
+ * between them goes through relays that obey the wires and the emulated route tables.
+ * Not real here: packets, ARP, addresses on interfaces (a file holds them), and that a crash is silent (the kernel
+ * closes the sockets of what was killed).
+ */
+import { rmSync } from "node:fs";
+import type { Ec2State } from "../ec2/ports.ts";
+import { pidsWithEnvironment, VM_MARKER } from "../launcher/processes.ts";
+import type { Fabric } from "../network/fabric.ts";
+import { reachableWire, tableOf } from "../network/forwarding.ts";
+import type { WireFacts } from "../network/forwarding.ts";
+import { API_PORT, SERVICE_PORT } from "../network/topology.ts";
+import type { Topology, VmPlace } from "../network/topology.ts";
+import { holdsInFile } from "./file-interface.ts";
+import { TcpRelay } from "./tcp-relay.ts";
+import type { Endpoint } from "./tcp-relay.ts";
+import { guestAddress, routerAddress } from "./topology.ts";
+import { UdpRelay } from "./udp-relay.ts";
+
+export interface LoopbackFabricOptions {
+  readonly topology: Topology;
+  readonly clientSubnetId: string;
+  readonly peerPort: number;
+  /** The file with the addresses that a machine holds. */
+  readonly addressesFile: (vm: string) => string;
+}
+
+export class LoopbackFabric implements Fabric {
+  readonly mode = "loopback" as const;
+  readonly #options: LoopbackFabricOptions;
+  readonly #relays: readonly TcpRelay[];
+  readonly #datagrams: UdpRelay;
+  #state: Ec2State | undefined;
+  #wires: readonly WireFacts[] = [];
+
+  constructor(options: LoopbackFabricOptions) {
+    const { topology, peerPort } = options;
+    this.#options = options;
+    this.#relays = [this.#serviceRelay(), ...topology.vms.map((vm) => this.#apiRelay(vm))];
+    this.#datagrams = new UdpRelay({
+      port: peerPort,
+      machines: topology.vms.map((vm) => ({
+        name: vm.name,
+        publicAddress: vm.address,
+        guestAddress: guestAddress(vm),
+      })),
+      passes: (from, to) => !this.#wire(from).outboundCut && !this.#wire(to).inboundCut,
+    });
+  }
+
+  async listen(): Promise<void> {
+    for (const relay of this.#relays) await relay.listen();
+    await this.#datagrams.listen();
+  }
+
+  enter(_place: string, argv: readonly string[]): readonly string[] {
+    return argv;
+  }
+
+  processesOf(vm: string): readonly number[] {
+    return pidsWithEnvironment(VM_MARKER, `${this.#options.topology.id}/${vm}`);
+  }
+
+  guestUp(vm: string): Promise<void> {
+    return this.guestDown(vm);
+  }
+
+  guestDown(vm: string): Promise<void> {
+    rmSync(this.#options.addressesFile(vm), { force: true });
+    return Promise.resolve();
+  }
+
+  forward(state: Ec2State, wires: readonly WireFacts[]): Promise<void> {
+    this.#state = state;
+    this.#wires = wires;
+    for (const relay of this.#relays) relay.wiresChanged();
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    for (const relay of this.#relays) relay.close();
+    this.#datagrams.close();
+    return Promise.resolve();
+  }
+
+  /** The virtual IP: leads to the machine that the client's route table names, if that machine holds the address. */
+  #serviceRelay(): TcpRelay {
+    return new TcpRelay({
+      listen: { host: routerAddress(this.#options.topology), port: SERVICE_PORT },
+      target: () => this.#serviceTarget(),
+      cut: () => ({ towardsTarget: false, towardsSource: false }),
+    });
+  }
+
+  #serviceTarget(): Endpoint | undefined {
+    const { topology, clientSubnetId, addressesFile } = this.#options;
+    if (this.#state === undefined) return undefined;
+    const destination = `${topology.virtualIp}/32`;
+    const routes = tableOf(this.#state, clientSubnetId)?.routes ?? [];
+    const target = routes.find((route) => route.destinationCidr === destination)?.target;
+    if (target?.type !== "networkInterface") return undefined;
+    const eni = this.#state.networkInterfaces.get(target.networkInterfaceId);
+    const wire = reachableWire(eni, this.#wires, this.#state);
+    const vm = topology.vms.find((candidate) => candidate.name === wire?.name);
+    if (vm === undefined || wire?.outboundCut === true) return undefined;
+    if (!holdsInFile(addressesFile(vm.name), topology.virtualIp)) return undefined;
+    return { host: guestAddress(vm), port: SERVICE_PORT };
+  }
+
+  /** A machine's way to the API server. */
+  #apiRelay(vm: VmPlace): TcpRelay {
+    const { topology } = this.#options;
+    return new TcpRelay({
+      listen: { host: vm.address, port: API_PORT },
+      target: () => ({ host: topology.control.address, port: API_PORT }),
+      cut: () => ({ towardsTarget: this.#wire(vm.name).outboundCut, towardsSource: this.#wire(vm.name).inboundCut }),
+    });
+  }
+
+  #wire(vm: string): Pick<WireFacts, "inboundCut" | "outboundCut"> {
+    return this.#wires.find((wire) => wire.name === vm) ?? { inboundCut: true, outboundCut: true };
+  }
+}
