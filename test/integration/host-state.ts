@@ -1,0 +1,54 @@
+/** What a sandbox could leave behind on the host: everything that a run must give back. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { run } from "../../src/sandbox/network/ip-command.ts";
+
+export interface HostState {
+  readonly processes: readonly string[];
+  readonly namespaces: readonly string[];
+  readonly links: readonly string[];
+  readonly addressesAndRoutes: readonly string[];
+  readonly mounts: readonly string[];
+  readonly directories: readonly string[];
+  readonly forwarding: string;
+}
+
+/** `ignoreId`: a sandbox that another test or person runs at the same time is not ours to judge. */
+export async function hostState(): Promise<HostState> {
+  const lines = async (...argv: string[]): Promise<string[]> =>
+    (await run("ip", argv)).split("\n").filter((line) => line !== "");
+  return {
+    processes: sandboxProcesses(),
+    namespaces: await namespaces(),
+    links: (await lines("-o", "link", "show")).map((line) => line.split(":")[1]?.trim() ?? ""),
+    addressesAndRoutes: [...(await lines("-br", "addr", "show")), ...(await lines("route", "show", "table", "all"))],
+    mounts: readFileSync("/proc/self/mountinfo", "utf8")
+      .split("\n")
+      .flatMap((line) => line.split(" ")[4] ?? []),
+    directories: readdirSync(tmpdir()).filter((name) => name.startsWith("understudy-sandbox-")),
+    forwarding: readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim(),
+  };
+}
+
+async function namespaces(): Promise<string[]> {
+  const text = await run("ip", ["netns", "list"]);
+  return text.split("\n").filter((line) => line.startsWith("us-"));
+}
+
+/** Processes of any sandbox: by command line, or because they live in a namespace that is not this process's. */
+function sandboxProcesses(): string[] {
+  const own = readlinkSync("/proc/self/ns/net");
+  return readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name) && name !== String(process.pid))
+    .flatMap((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+        const elsewhere = readlinkSync(`/proc/${pid}/ns/net`) !== own;
+        const isOurs = /src\/(main\.ts (sandbox|agent|controller)|sandbox\/)|app-server\.cjs/.test(command);
+        return isOurs || (elsewhere && command.includes("understudy")) ? [command.slice(0, 120)] : [];
+      } catch {
+        return []; // it ended while we looked
+      }
+    })
+    .sort();
+}
