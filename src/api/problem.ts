@@ -26,7 +26,7 @@ export interface Problem {
   readonly reason: CauseReason;
 }
 
-const MAX_FOUND_CHARS = 80;
+const MAX_FOUND_CHARS = 60;
 
 /** A value for a person: JSON, shortened. */
 export function describeValue(value: unknown): string {
