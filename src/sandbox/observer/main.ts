@@ -20,30 +20,36 @@ const MAX_PROBES_IN_FLIGHT = 60;
 
 const [node = "", source = "namespace", address = "", host = "", port = ""] = process.argv.slice(2);
 const target = { host, port: Number(port) };
-let finished: (readonly [number, number, boolean, boolean])[] = [];
-let inFlight = 0;
+
+class Observer {
+  #finished: (readonly [number, number, boolean, boolean])[] = [];
+  #inFlight = 0;
+
+  async sample(): Promise<void> {
+    const sentMs = machineMonotonicMs();
+    if (!addressIsHere() || this.#inFlight >= MAX_PROBES_IN_FLIGHT) {
+      this.#finished.push([sentMs, sentMs, false, false]);
+      return;
+    }
+    this.#inFlight += 1;
+    const answeredBy = await probe(target, PROBE_TIMEOUT_MS, systemClock);
+    this.#inFlight -= 1;
+    this.#finished.push([sentMs, machineMonotonicMs(), true, answeredBy === node]);
+  }
+
+  flush(): void {
+    process.stdout.write(`${JSON.stringify(this.#finished)}\n`);
+    this.#finished = [];
+  }
+}
 
 function addressIsHere(): boolean {
   if (source === "namespace") return holdsLocalAddress(readFileSync("/proc/self/net/fib_trie", "utf8"), address);
   return holdsInFile(source, address);
 }
 
-async function sample(): Promise<void> {
-  const sentMs = machineMonotonicMs();
-  if (!addressIsHere() || inFlight >= MAX_PROBES_IN_FLIGHT) {
-    finished.push([sentMs, sentMs, false, false]);
-    return;
-  }
-  inFlight += 1;
-  const answeredBy = await probe(target, PROBE_TIMEOUT_MS, systemClock);
-  inFlight -= 1;
-  finished.push([sentMs, machineMonotonicMs(), true, answeredBy === node]);
-}
-
+const observer = new Observer();
 process.stdin.on("end", () => process.exit(0)).resume();
 process.stdout.on("error", () => process.exit(0));
-setInterval(() => void sample(), SAMPLE_INTERVAL_MS);
-setInterval(() => {
-  process.stdout.write(`${JSON.stringify(finished)}\n`);
-  finished = [];
-}, FLUSH_INTERVAL_MS);
+setInterval(() => void observer.sample(), SAMPLE_INTERVAL_MS);
+setInterval(() => observer.flush(), FLUSH_INTERVAL_MS);
