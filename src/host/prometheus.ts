@@ -16,8 +16,10 @@ export interface PrometheusOptions {
 }
 
 export interface PrometheusMetrics extends Metrics {
-  /** The text exposition format and its content type. */
-  exposition(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Of `text`, for the HTTP header. */
+  readonly contentType: string;
+  /** Everything measured, in the text exposition format. */
+  text(): Promise<string>;
 }
 
 /** Gauges of prom-client whose names end in `_total`, which only counters may; `promtool check metrics` refuses them. */
@@ -93,8 +95,12 @@ class CatalogueMetrics implements PrometheusMetrics {
     found.metric.observe(known(labels, found.labels), value);
   }
 
-  async exposition(): Promise<{ readonly contentType: string; readonly text: string }> {
-    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  async text(): Promise<string> {
+    return await this.#registry.metrics();
   }
 
   /** Undefined for a metric of the other kind of process: shared code counts in both. */
