@@ -1,6 +1,7 @@
 /** What a sandbox could leave behind on the host: everything that a run must give back. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { allPids, SANDBOX_MARKER } from "../../src/sandbox/launcher/processes.ts";
 import { run } from "../../src/sandbox/network/ip-command.ts";
 
 export interface HostState {
@@ -13,7 +14,6 @@ export interface HostState {
   readonly forwarding: string;
 }
 
-/** `ignoreId`: a sandbox that another test or person runs at the same time is not ours to judge. */
 export async function hostState(): Promise<HostState> {
   const lines = async (...argv: string[]): Promise<string[]> =>
     (await run("ip", argv)).split("\n").filter((line) => line !== "");
@@ -35,17 +35,13 @@ async function namespaces(): Promise<string[]> {
   return text.split("\n").filter((line) => line.startsWith("us-"));
 }
 
-/** Processes of any sandbox: by command line, or because they live in a namespace that is not this process's. */
+/** Processes of any sandbox: everything that one starts carries its marker. */
 function sandboxProcesses(): string[] {
-  const own = readlinkSync("/proc/self/ns/net");
-  return readdirSync("/proc")
-    .filter((name) => /^[0-9]+$/.test(name) && name !== String(process.pid))
+  return allPids()
     .flatMap((pid) => {
       try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-        const elsewhere = readlinkSync(`/proc/${pid}/ns/net`) !== own;
-        const isOurs = /src\/(main\.ts (sandbox|agent|controller)|sandbox\/)|app-server\.cjs/.test(command);
-        return isOurs || (elsewhere && command.includes("understudy")) ? [command.slice(0, 120)] : [];
+        const isOurs = readFileSync(`/proc/${pid}/environ`, "utf8").includes(`${SANDBOX_MARKER}=`);
+        return isOurs ? [readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").slice(0, 120)] : [];
       } catch {
         return []; // it ended while we looked
       }

@@ -44,9 +44,12 @@ export interface MachineOptions {
   readonly place: VmPlace;
   /** From the loss of power to the start of the agent, in ms. */
   readonly bootMs: number;
-  /** From the unexpected end of an agent to its restart, as a kubelet would do, in ms. */
+  /** From the unexpected end of an agent to its restart, as a kubelet would do, in ms; doubles with each further one. */
   readonly agentRestartMs: number;
 }
+
+/** Longest time between two starts of an agent that keeps ending, in ms. */
+const MAX_RESTART_MS = 8_000;
 
 export type MachineEvent =
   | "booted"
@@ -113,7 +116,7 @@ export class VirtualMachine {
     await parts.prepareBoot(parts.newBootId());
     await parts.wireChanged();
     if (this.#life !== life) return;
-    this.#startAgent(life);
+    this.#startAgent(life, this.#options.agentRestartMs);
     this.#modules.heard("booted");
   }
 
@@ -200,12 +203,14 @@ export class VirtualMachine {
     return this.#life;
   }
 
-  #startAgent(life: number): void {
-    this.#modules.parts.startAgent((how) => {
+  #startAgent(life: number, restartMs: number): void {
+    const { clock, log, heard, parts } = this.#modules;
+    parts.startAgent((how) => {
       if (this.#life !== life) return;
-      this.#modules.log.warn("agent ended", { vm: this.place.name, how });
-      this.#modules.heard("agent-exited");
-      this.#restart = this.#modules.clock.setTimer(this.#options.agentRestartMs, () => this.#startAgent(life));
+      log.warn("agent ended", { vm: this.place.name, how });
+      heard("agent-exited");
+      const nextMs = Math.min(restartMs * 2, MAX_RESTART_MS);
+      this.#restart = clock.setTimer(restartMs, () => this.#startAgent(life, nextMs));
     });
   }
 }

@@ -37,6 +37,8 @@ import type { Site } from "./site.ts";
 /** From the power coming back to the start of the agent, in ms; short, since nobody learns anything from waiting. */
 const BOOT_MS = 1_000;
 const AGENT_RESTART_MS = 500;
+const CONTROLLER_RESTART_MS = 500;
+const MAX_RESTART_MS = 8_000;
 const CLIENT_INTERVAL_MS = 20;
 const CLIENT_TIMEOUT_MS = 100;
 const API_TIMEOUT_MS = 2_000;
@@ -151,8 +153,19 @@ export class World {
     writeFileSync(kubeconfig, kubeconfigFor(sites.apiServerUrl(topology), "understudy-controller"));
     for (const index of [0, 1] as const) {
       const argv = sites.controllerArgv(topology, index, kubeconfig, this.config.options.profile);
-      this.#startChild(`controller-${index + 1}`, argv, undefined, sites.controllerEnvironment(topology));
+      this.#runController(`controller-${index + 1}`, argv, CONTROLLER_RESTART_MS);
     }
+  }
+
+  /** As a Deployment would: a controller that ends is started again, later each time. */
+  #runController(name: string, argv: readonly string[], restartMs: number): void {
+    const environment = sites.controllerEnvironment(this.site.topology);
+    const exited = (how: string): void => {
+      this.#modules.processEnded(name, how);
+      const nextMs = Math.min(restartMs * 2, MAX_RESTART_MS);
+      this.#modules.clock.setTimer(restartMs, () => this.#runController(name, argv, nextMs));
+    };
+    this.children.start({ name, argv, environment, exited });
   }
 
   async #addMachine(vm: VmPlace): Promise<void> {
@@ -193,18 +206,12 @@ export class World {
     if (pid !== undefined) this.#outsiders.add(pid);
   }
 
-  #startChild(
-    name: string,
-    argv: readonly string[],
-    line?: (line: string) => void,
-    environment?: Record<string, string>,
-  ): number | undefined {
+  #startChild(name: string, argv: readonly string[], line?: (line: string) => void): number | undefined {
     const child = this.children.start({
       name,
       argv,
       exited: (how) => this.#modules.processEnded(name, how),
       ...(line === undefined ? {} : { line }),
-      ...(environment === undefined ? {} : { environment }),
     });
     return child.pid;
   }
