@@ -25,11 +25,16 @@ function lease(
   };
 }
 
+/** A list that was answered at once. */
+function read(observer: SessionObserver, leases: readonly Lease[], arrival: Instant): void {
+  observer.read(leases, arrival, arrival.monotonicMs);
+}
+
 const at = (ms: number, wallOffsetMs = 0): Instant => ({ monotonicMs: ms, wallMs: 1_000_000 + ms + wallOffsetMs });
 
 /** Reads `leases` every 300 ms from `fromMs` until `toMs`, both included when they fall on a read. */
 function readEvery(observer: SessionObserver, fromMs: number, toMs: number, leases: (ms: number) => Lease[]): void {
-  for (let ms = fromMs; ms <= toMs; ms += FAST.renewIntervalMs) observer.read(leases(ms), at(ms));
+  for (let ms = fromMs; ms <= toMs; ms += FAST.renewIntervalMs) read(observer, leases(ms), at(ms));
 }
 
 function verdictAt(observer: SessionObserver, ms: number): string {
@@ -44,18 +49,18 @@ describe("SessionObserver", () => {
 
   it("calls a session live only after it has seen it change", () => {
     const observer = new SessionObserver({ timings: FAST });
-    observer.read([lease(1)], at(0));
+    read(observer, [lease(1)], at(0));
     expect(verdictAt(observer, 0)).toBe("Unknown:FirstSeen");
-    observer.read([lease(2)], at(300));
+    read(observer, [lease(2)], at(300));
     expect(verdictAt(observer, 300)).toBe("Live");
   });
 
   it("calls a session quiet after the renew deadline and revocable exactly after rho*L+M of unbroken reads", () => {
     const observer = new SessionObserver({ timings: FAST });
-    observer.read([lease(1)], at(0));
+    read(observer, [lease(1)], at(0));
     readEvery(observer, 300, 300 + 6_000, () => [lease(2)]);
     const last = new SessionObserver({ timings: FAST });
-    last.read([lease(1)], at(0));
+    read(last, [lease(1)], at(0));
     readEvery(last, 300, 300 + WAIT_MS, () => [lease(2)]);
     expect(verdictAt(last, 300 + WAIT_MS - 1)).toBe("Unknown:Quiet");
     expect(last.nextChangeAtMs(at(300 + WAIT_MS - 1))).toBe(300 + WAIT_MS);
@@ -66,26 +71,26 @@ describe("SessionObserver", () => {
   it("counts a session it sees for the first time from the arrival of that read, whatever its renewTime says", () => {
     const observer = new SessionObserver({ timings: FAST });
     const old = { ...lease(1), spec: { holderIdentity: "node1_a", renewTime: "2000-01-01T00:00:00.000000Z" } };
-    observer.read([old], at(0));
+    read(observer, [old], at(0));
     expect(verdictAt(observer, 500)).toBe("Unknown:FirstSeen");
   });
 
   it.each([
     {
       why: "a gap between reads longer than the limit",
-      breakAt: (observer: SessionObserver) => observer.read([lease(2)], at(3_000 + FAST.readGapMs + 1)),
+      breakAt: (observer: SessionObserver) => read(observer, [lease(2)], at(3_000 + FAST.readGapMs + 1)),
     },
     {
       why: "a pause that only the wall clock counted",
-      breakAt: (observer: SessionObserver) => observer.read([lease(2)], at(3_300, FAST.marginMs + 1)),
+      breakAt: (observer: SessionObserver) => read(observer, [lease(2)], at(3_300, FAST.marginMs + 1)),
     },
     {
       why: "a wall clock that stepped back",
-      breakAt: (observer: SessionObserver) => observer.read([lease(2)], at(3_300, -FAST.marginMs - 1)),
+      breakAt: (observer: SessionObserver) => read(observer, [lease(2)], at(3_300, -FAST.marginMs - 1)),
     },
   ])("starts the count again after $why", ({ breakAt }) => {
     const observer = new SessionObserver({ timings: FAST });
-    observer.read([lease(1)], at(-300));
+    read(observer, [lease(1)], at(-300));
     readEvery(observer, 0, 3_000, () => [lease(2)]);
     breakAt(observer);
     const { verdict } = observer.view("node1", at(3_000 + FAST.readGapMs + 1, FAST.marginMs));
@@ -101,28 +106,38 @@ describe("SessionObserver", () => {
 
   it.each(["Expired", "Fenced", "Released"])("reports a session that ended as %s", (ended) => {
     const observer = new SessionObserver({ timings: FAST });
-    observer.read([lease(3, { ended })], at(0));
+    read(observer, [lease(3, { ended })], at(0));
     expect(observer.view("node1", at(0)).verdict).toEqual({ state: "Ended", session: "node1_a", end: ended });
   });
 
   it("takes the answer to its own write at once", () => {
     const observer = new SessionObserver({ timings: FAST });
-    observer.read([lease(1)], at(0));
-    observer.written(lease(2, { ended: "Expired" }), at(10));
+    read(observer, [lease(1)], at(0));
+    observer.answered(lease(2, { ended: "Expired" }), at(10));
     expect(verdictAt(observer, 10)).toBe("Ended");
+  });
+
+  it("ignores a list about a Lease when the list was sent before its own write was answered", () => {
+    const observer = new SessionObserver({ timings: FAST });
+    read(observer, [lease(1)], at(0));
+    observer.answered(lease(2, { ended: "Expired" }), at(310));
+    observer.read([lease(1)], at(320), 300);
+    expect(verdictAt(observer, 320)).toBe("Ended");
+    observer.read([], at(330), 305);
+    expect(verdictAt(observer, 330)).toBe("Ended");
   });
 
   it("shows the new life of a guard as another session", () => {
     const observer = new SessionObserver({ timings: FAST });
-    observer.read([lease(1)], at(0));
-    observer.read([lease(2, { session: "node1_b" })], at(300));
+    read(observer, [lease(1)], at(0));
+    read(observer, [lease(2, { session: "node1_b" })], at(300));
     expect(observer.view("node1", at(300)).verdict).toEqual({ state: "Live", session: "node1_b" });
   });
 
   it("waits as long as the holder publishes, and for one old wait after it publishes less", () => {
     const long = deriveTimings("fast", 9_000);
     const observer = new SessionObserver({ timings: FAST });
-    observer.read([lease(1, { timings: long })], at(0));
+    read(observer, [lease(1, { timings: long })], at(0));
     readEvery(observer, 300, 300 + WAIT_MS + 300, () => [lease(2)]);
     expect(verdictAt(observer, 300 + WAIT_MS + 300)).toBe("Unknown:Quiet");
     readEvery(observer, 300 + WAIT_MS + 600, 300 + revokeWaitMs(long), () => [lease(2)]);
@@ -138,7 +153,7 @@ describe("SessionObserver", () => {
 
   it("calls the session of a Lease that disappeared revocable only after the same wait", () => {
     const observer = new SessionObserver({ timings: FAST });
-    observer.read([lease(1)], at(0));
+    read(observer, [lease(1)], at(0));
     readEvery(observer, 300, 300 + WAIT_MS, () => []);
     expect(verdictAt(observer, 300 + WAIT_MS - 1)).toBe("Unknown:NoLease");
     expect(verdictAt(observer, 300 + WAIT_MS)).toBe("Revocable");

@@ -48,6 +48,8 @@ interface Count {
   unchangedSince: Instant;
   /** Whether this chain of reads has seen the version change. */
   isSeenChanging: boolean;
+  /** When a direct answer about this Lease arrived; a list sent before that may be older and says nothing about it. */
+  knownAtMs: number;
   bounds: Bounds;
 }
 
@@ -77,8 +79,8 @@ export class SessionObserver {
     this.#timings = options.timings;
   }
 
-  /** One successful consistent list of all session Leases. Calls must be in the order in which the reads were sent. */
-  read(leases: readonly Lease[], arrival: Instant): void {
+  /** One successful consistent list of all session Leases, sent at `sentMs` (monotonic). One list at a time. */
+  read(leases: readonly Lease[], arrival: Instant, sentMs: number): void {
     assert(leases.length <= MAX_NODES, `at most ${MAX_NODES} session Leases`);
     assert(this.#lastRead === undefined || arrival.monotonicMs >= this.#lastRead.monotonicMs, "reads arrive in order");
     if (!this.#isUnbroken(arrival)) this.#restart(arrival);
@@ -86,18 +88,18 @@ export class SessionObserver {
     const present = new Set<string>();
     for (const lease of leases) {
       present.add(lease.metadata.name);
-      this.#note(lease, arrival);
+      if (sentMs >= (this.#counts.get(lease.metadata.name)?.knownAtMs ?? -Infinity)) this.#note(lease, arrival, sentMs);
     }
     for (const [node, count] of this.#counts) {
-      if (present.has(node)) continue;
+      if (present.has(node) || sentMs < count.knownAtMs) continue;
       this.#counts.delete(node);
       this.#absent.set(node, { since: arrival, bounds: count.bounds });
     }
   }
 
-  /** The answer to a successful write of this process's own: as good as a read of that one Lease. */
-  written(lease: Lease, arrival: Instant): void {
-    this.#note(lease, arrival);
+  /** The answer to a write, or to a consistent read of one Lease: newer than every list that was sent before it came. */
+  answered(lease: Lease, arrival: Instant): void {
+    this.#note(lease, arrival, arrival.monotonicMs);
   }
 
   view(node: string, now: Instant): SessionView {
@@ -132,7 +134,7 @@ export class SessionObserver {
     return next;
   }
 
-  #note(lease: Lease, arrival: Instant): void {
+  #note(lease: Lease, arrival: Instant, knownAtMs: number): void {
     const node = lease.metadata.name;
     this.#absent.delete(node);
     const before = this.#counts.get(node);
@@ -141,15 +143,18 @@ export class SessionObserver {
         lease,
         unchangedSince: arrival,
         isSeenChanging: false,
+        knownAtMs,
         bounds: { current: timingsOf(lease) },
       });
       return;
     }
+    before.knownAtMs = knownAtMs;
     if (before.lease.metadata.resourceVersion === lease.metadata.resourceVersion) return;
     this.#counts.set(node, {
       lease,
       unchangedSince: arrival,
       isSeenChanging: true,
+      knownAtMs,
       bounds: nextBounds(before.bounds, timingsOf(lease), arrival),
     });
   }

@@ -31,8 +31,8 @@ export interface Sessions {
   view(node: string): SessionView;
   /** Nodes that have or had a session Lease, sorted. */
   nodes(): string[];
-  /** The answer to a write of a session Lease. */
-  written(lease: Lease): void;
+  /** The answer to a write, or to a consistent read, of one session Lease. */
+  answered(lease: Lease): void;
   /** Reads again at once: after a compare-and-set that lost. */
   refresh(): void;
 }
@@ -85,8 +85,8 @@ export class SessionPoller implements Sessions {
     return this.#observer.nodes();
   }
 
-  written(lease: Lease): void {
-    this.#observer.written(lease, readInstant(this.#modules.clock));
+  answered(lease: Lease): void {
+    this.#observer.answered(lease, readInstant(this.#modules.clock));
     this.#publish();
   }
 
@@ -114,7 +114,7 @@ export class SessionPoller implements Sessions {
       });
       if (signal.aborted) return;
       const arrival = readInstant(clock);
-      if (arrival.monotonicMs - sentMs <= requestTimeoutMs) this.#observer.read(list.items, arrival);
+      if (arrival.monotonicMs - sentMs <= requestTimeoutMs) this.#observer.read(list.items, arrival, sentMs);
     } catch (error) {
       if (signal.aborted) return;
       log.warn("Session Leases could not be read", { error: messageOf(error) });

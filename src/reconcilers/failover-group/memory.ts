@@ -1,0 +1,65 @@
+/**
+ * What one leader remembers of a group between two looks: measured on its own monotonic clock, lost with it. Only
+ * waits and figures rest on it, never who may be granted the group.
+ */
+import type { Instant } from "../../lib/clock.ts";
+import { refusalOf } from "./checks-members.ts";
+import { holderOf, reportsUnder } from "./holder.ts";
+import type { Memory, MoveTimes, Seen } from "./seen.ts";
+import { memberOf } from "./seen.ts";
+
+type Mutable = { -readonly [Key in keyof Memory]: Memory[Key] };
+
+export class GroupMemory {
+  readonly #groups = new Map<string, Mutable>();
+
+  forget(uid: string): void {
+    this.#groups.delete(uid);
+  }
+
+  /** Takes in what was seen: since when nobody holds the group, who has been promotable, when it came up. */
+  note(uid: string, seen: Seen, now: Instant): Memory {
+    const memory = this.#of(uid);
+    const isUnheld = holderOf(seen).state === "None" && seen.group.status?.hold === undefined;
+    if (!isUnheld) delete memory.unheldSinceMs;
+    else memory.unheldSinceMs ??= now.monotonicMs;
+    memory.promotableSinceMs = Object.fromEntries(
+      seen.members
+        .filter((member) => refusalOf(seen, member, now.wallMs) === undefined)
+        .map((member) => [member.node, memory.promotableSinceMs[member.node] ?? now.monotonicMs]),
+    );
+    const grant = seen.group.status?.active;
+    const report = grant === undefined ? undefined : memberOf(seen, grant.node)?.report;
+    const isUp = reportsUnder(report, grant) && report.state === "Active";
+    if (isUp && memory.move?.epoch === grant?.epoch && memory.move?.activatedMs === undefined) {
+      this.#mark(memory, memory.move?.epoch ?? 0, { activatedMs: now.monotonicMs });
+    }
+    return { ...memory };
+  }
+
+  mark(uid: string, epoch: number, times: Omit<MoveTimes, "epoch">): void {
+    this.#mark(this.#of(uid), epoch, times);
+  }
+
+  noteRepair(uid: string, resource: string, atMs: number): void {
+    const memory = this.#of(uid);
+    memory.repairedAtMs = { ...memory.repairedAtMs, [resource]: atMs };
+  }
+
+  noteStatusWrite(uid: string, atMs: number): void {
+    this.#of(uid).lastStatusWriteMs = atMs;
+  }
+
+  #mark(memory: Mutable, epoch: number, times: Omit<MoveTimes, "epoch">): void {
+    memory.move = { ...(memory.move?.epoch === epoch ? memory.move : {}), epoch, ...times };
+  }
+
+  #of(uid: string): Mutable {
+    let memory = this.#groups.get(uid);
+    if (memory === undefined) {
+      memory = { promotableSinceMs: {}, repairedAtMs: {} };
+      this.#groups.set(uid, memory);
+    }
+    return memory;
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * Why a group that is held should leave its member: decided here, written as `status.target` (or `hold`), on which
+ * the holder's agent deactivates and reports. Whoever takes over is chosen beforehand, so that nothing is taken down
+ * for a move that cannot succeed.
+ *
+ * Must never do: grant anything; move a group in `Manual` or `Paused` mode without a request.
+ */
+import { parseDurationMs } from "../../lib/duration.ts";
+import { refusalOf } from "./checks-members.ts";
+import { type Draft, isoTime, movesByItself, replaceEntry, tell } from "./draft.ts";
+import { type Grant, reportsUnder } from "./holder.ts";
+import { chooseCandidate } from "./plan-candidates.ts";
+import { ATTEMPT_FAILED, type JoinedResource } from "./plan-resources.ts";
+import { memberOf, openMove } from "./seen.ts";
+import type { Cause } from "./types.ts";
+
+/** Between two repairs of a simulated fault, in milliseconds. */
+const REPAIR_PACE_MS = 1_000;
+
+/** Sets `target` or `hold` when the holder should give the group up. Only while nothing else is under way. */
+export function considerMove(draft: Draft, resources: readonly JoinedResource[]): void {
+  const { status, holder } = draft;
+  if (
+    holder.state !== "Holding" ||
+    status.target !== undefined ||
+    status.hold !== undefined ||
+    status.active === undefined
+  )
+    return;
+  if (considerFailure(draft, status.active, resources)) return;
+  if (!movesByItself(draft)) return;
+  const wish = { except: holder.node };
+  const member = memberOf(draft.seen, holder.node);
+  const { failover } = draft.seen.group.spec;
+  if (member?.position === undefined) return moveTo(draft, "Requested", wish, "it is no longer a member in the spec");
+  if (member.nodeObject?.isCordoned === true && failover.onCordon === "Move")
+    return moveTo(draft, "Cordoned", wish, "its Node is cordoned");
+  if (failover.failback === "Automatic") considerFailback(draft, member.position);
+}
+
+function moveTo(draft: Draft, cause: Cause, wish: { readonly except: string }, why: string): void {
+  const choice = chooseCandidate(draft.seen, draft.now.wallMs, wish);
+  if (choice === undefined) return;
+  draft.status.target = { node: choice.node, cause };
+  tell(draft, "Normal", "Moving", `the group leaves ${wish.except} for ${choice.node}: ${why}`);
+}
+
+function considerFailback(draft: Draft, holderPosition: number): void {
+  const { seen, now } = draft;
+  if (openMove(draft.status.history) !== undefined) return;
+  const afterMs = parseDurationMs(seen.group.spec.failover.failbackAfter) ?? 0;
+  for (const member of seen.members) {
+    if (member.position === undefined || member.position >= holderPosition) continue;
+    if (refusalOf(seen, member, now.wallMs) !== undefined) continue;
+    const leftMs = (seen.memory.promotableSinceMs[member.node] ?? now.monotonicMs) + afterMs - now.monotonicMs;
+    if (leftMs > 0) {
+      draft.lookAgainMs.push(leftMs);
+      continue;
+    }
+    draft.status.target = { node: member.node, cause: "Failback" };
+    return tell(
+      draft,
+      "Normal",
+      "Moving",
+      `the group returns to ${member.node}, which has been promotable for ${seen.group.spec.failover.failbackAfter}`,
+    );
+  }
+}
+
+/**
+ * True when a failure was found and dealt with, be it by waiting. The holder's agent repairs in place by itself, and
+ * reports `Failed` when no repair is left; a pointer is rewritten by its own reconciler.
+ */
+function considerFailure(draft: Draft, grant: Grant, resources: readonly JoinedResource[]): boolean {
+  const report = memberOf(draft.seen, grant.node)?.report;
+  const isGivenUp = reportsUnder(report, grant) && report.state === "Failed";
+  const failed = resources.find(
+    (resource) => resource.state === "Failed" && resource.onFailure === "Failover" && !isBeingRewritten(resource),
+  );
+  if (failed === undefined && !isGivenUp) return false;
+  if (!movesByItself(draft)) return true;
+  if (failed?.reason === "SimulatedFault" && countRepair(draft, failed)) return true;
+  giveUp(draft, grant, `${failed?.name ?? "the group"} failed (${failed?.reason ?? "no reason given"})`);
+  return true;
+}
+
+/** A pointer that its reconciler still repairs: moving the group would not help. */
+function isBeingRewritten(resource: JoinedResource): boolean {
+  return resource.failedHalf === "cloud" && !ATTEMPT_FAILED.includes(resource.reason ?? "");
+}
+
+/** A simulated fault survives every repair in place; they are counted at the pace of a monitor. False: none is left. */
+function countRepair(draft: Draft, failed: JoinedResource): boolean {
+  const { seen, now } = draft;
+  const views = draft.status.resources ?? [];
+  const { reactivations } = seen.group.spec.failover;
+  const done = views.find((view) => view.name === failed.name)?.reactivations ?? 0;
+  const notedMs = seen.memory.repairedAtMs[failed.name];
+  const leftMs = notedMs === undefined ? 0 : notedMs + REPAIR_PACE_MS - now.monotonicMs;
+  if (leftMs > 0) {
+    draft.lookAgainMs.push(leftMs);
+    return true;
+  }
+  if (done >= reactivations) return false;
+  draft.status.resources = views.map((view) =>
+    view.name === failed.name ? { ...view, reactivations: done + 1 } : view,
+  );
+  draft.after.push({ do: "NoteRepair", resource: failed.name });
+  tell(
+    draft,
+    "Warning",
+    "Reactivating",
+    `${failed.name} failed (${failed.reason ?? "no reason given"}): reactivation ${done + 1} of ${reactivations}`,
+  );
+  draft.lookAgainMs.push(REPAIR_PACE_MS);
+  return true;
+}
+
+/** The holder failed for good: another member, else the final action. */
+function giveUp(draft: Draft, grant: Grant, why: string): void {
+  const { seen, now, status } = draft;
+  const open = openMove(status.history);
+  const back =
+    open?.cause === "Requested" && open.from !== undefined && open.from !== grant.node ? { prefer: open.from } : {};
+  const choice = chooseCandidate(seen, now.wallMs, { ...back, except: grant.node });
+  if (open !== undefined)
+    replaceEntry(draft, open, {
+      ...open,
+      finishedAt: isoTime(now.wallMs),
+      result: "Failed",
+      message: `on ${grant.node}: ${why}`,
+    });
+  if (choice !== undefined) {
+    status.target = { node: choice.node, cause: "ResourceFailed" };
+    return tell(draft, "Warning", "FailingOver", `${why} on ${grant.node}; the group moves to ${choice.node}`);
+  }
+  const others = seen.members.filter(
+    (member) => member.position !== undefined && member.node !== grant.node && member.session.verdict.state === "Live",
+  );
+  const { finalAction } = seen.group.spec.failover;
+  const message = `${why} on ${grant.node}, and no other member may take the group`;
+  if (others.length === 0 || finalAction === "None") {
+    draft.blocked = {
+      reason: "Blocked",
+      stalled: "AttemptsExhausted",
+      message: `${message}; its agent goes on trying`,
+    };
+    return;
+  }
+  status.hold = { reason: "StoppedAfterFailure", since: isoTime(now.wallMs), message };
+  tell(
+    draft,
+    "Warning",
+    "StoppedAfterFailure",
+    `${message}: it is stopped. Mend it, then annotate understudy.dev/start`,
+  );
+}

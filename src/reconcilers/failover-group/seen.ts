@@ -1,0 +1,93 @@
+/**
+ * What one reconciliation of a FailoverGroup looks at: plain values, gathered by `observe.ts`, judged by the checks
+ * and the plan. Nothing here reads, waits or decides.
+ */
+import type { ResourceKind } from "../../api/kinds.ts";
+import type { Timings } from "../../api/timings.ts";
+import type { SessionView } from "./session-observer.ts";
+import type { Condition, FailoverGroup, GroupResource, HistoryEntry, Report } from "./types.ts";
+
+export interface NodeSeen {
+  readonly isCordoned: boolean;
+  /** Carries the taint `node.kubernetes.io/out-of-service`: a person or a machine vouches that the VM is off. */
+  readonly isOutOfService: boolean;
+  readonly region?: string;
+}
+
+export interface MemberSeen {
+  readonly node: string;
+  /** Place in `spec.members`; undefined: not, or no longer, in the spec. */
+  readonly position?: number;
+  /** Undefined: there is no such Node. */
+  readonly nodeObject?: NodeSeen;
+  readonly session: SessionView;
+  /** The session's Lease was read after the group was: only then does another holder in it prove a new life. */
+  readonly isSessionReadAfterGroup: boolean;
+  readonly report?: Report;
+}
+
+/** The object that `spec.resources[]` refers to. */
+export interface ObjectSeen {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  readonly conditions: readonly Condition[];
+  /** What its reconciler last applied. */
+  readonly active?: { readonly node: string; readonly epoch: number };
+  /** Epochs that it carries besides (a disk's seal and in-sync record). */
+  readonly epochs: readonly number[];
+  /** Another group or object holds what this one claims: the sentence that says so. */
+  readonly claimedElsewhere?: string;
+}
+
+export interface ResourceSeen {
+  readonly resource: GroupResource;
+  readonly kind: ResourceKind | "exec";
+  /** Undefined for exec, and for a kind whose object does not exist. */
+  readonly object?: ObjectSeen;
+}
+
+/** What only this leader knows, on its own monotonic clock. Lost with it: then the waits start again. */
+export interface Memory {
+  readonly unheldSinceMs?: number;
+  readonly promotableSinceMs: Readonly<Record<string, number>>;
+  readonly lastStatusWriteMs?: number;
+  /** Measured times of the move under way, by the epoch it grants. */
+  readonly move?: MoveTimes;
+  /** When the last repair of a simulated fault was counted, by resource. */
+  readonly repairedAtMs: Readonly<Record<string, number>>;
+}
+
+/** Points in time on the leader's monotonic clock. */
+export interface MoveTimes {
+  readonly epoch: number;
+  readonly plannedMs?: number;
+  readonly revokedMs?: number;
+  readonly grantedMs?: number;
+  readonly activatedMs?: number;
+}
+
+export interface Seen {
+  readonly group: FailoverGroup;
+  /** In the order of the spec; after them nodes that hold or report without being in it. */
+  readonly members: readonly MemberSeen[];
+  readonly resources: readonly ResourceSeen[];
+  /** Nodes that run the agent, for the text of `MemberNotFound`. */
+  readonly agentNodes: readonly string[];
+  readonly memory: Memory;
+  readonly settings: GroupSettings;
+}
+
+export interface GroupSettings {
+  readonly timings: Timings;
+  /** `recovery.mode: Paused` of the installation. */
+  readonly isRecoveryPaused: boolean;
+}
+
+export function memberOf(seen: Seen, node: string): MemberSeen | undefined {
+  return seen.members.find((member) => member.node === node);
+}
+
+/** The entry of the move that was granted and is not finished. Answers to operations may stand before it. */
+export function openMove(history: readonly HistoryEntry[] | undefined): HistoryEntry | undefined {
+  return history?.find((entry) => entry.result === undefined);
+}

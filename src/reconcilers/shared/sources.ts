@@ -1,0 +1,32 @@
+/** Read-only views that the reconcilers are given: caches fed by watches, never to be used to judge a session. */
+import type { FailoverGroup, ObjectByKind } from "../../api/generated/types.ts";
+import type { ResourceKind } from "../../api/kinds.ts";
+import type { KubeObject, ObjectKey } from "../../kube/ports.ts";
+
+/** A cache of one type of object; an `Informer` is one. */
+export interface Cache<T extends KubeObject> {
+  get(key: ObjectKey): T | undefined;
+  list(): readonly T[];
+}
+
+export type ResourceCaches = { readonly [Kind in ResourceKind]: Cache<ObjectByKind[Kind]> };
+
+/** A Node, as far as this product reads it. */
+export interface Node extends KubeObject {
+  readonly spec?: {
+    readonly providerID?: string;
+    readonly unschedulable?: boolean;
+    readonly taints?: readonly { readonly key: string; readonly effect: string; readonly value?: string }[];
+  };
+}
+
+export interface Caches {
+  readonly groups: Cache<FailoverGroup>;
+  readonly nodes: Cache<Node>;
+  readonly resources: ResourceCaches;
+}
+
+/** What an operator should see on an object. `reason` is a CamelCase word; the recorder aggregates repetitions. */
+export interface EventSink {
+  tell(object: KubeObject, type: "Normal" | "Warning", reason: string, message: string): void;
+}

@@ -1,0 +1,208 @@
+/**
+ * The FailoverGroup reconciler with its loop, poller and caches on the in-process API server under a fake clock, and
+ * scripted agents beside it. `advance` also watches the invariant: never two agents serving at one instant.
+ */
+import { FAILOVER_GROUP, KINDS, RESOURCE_KINDS, type ResourceKind } from "../../src/api/kinds.ts";
+import type { FailoverGroup, FailoverGroupSpec, LbProbePort, ObjectByKind } from "../../src/api/generated/types.ts";
+import { presetTimings } from "../../src/api/timings.ts";
+import { Deposed, type Fence } from "../../src/controller/contract.ts";
+import { ReconcileLoop } from "../../src/controller/reconcile-loop.ts";
+import { Informer } from "../../src/kube/informer.ts";
+import type { KubeApi, KubeObject, ResourceType } from "../../src/kube/ports.ts";
+import { silentLog } from "../../src/lib/log.ts";
+import { noMetrics } from "../../src/lib/metrics.ts";
+import { FailoverGroupReconciler } from "../../src/reconcilers/failover-group/reconciler.ts";
+import { SessionPoller } from "../../src/reconcilers/failover-group/session-poller.ts";
+import type { Node, ResourceCaches } from "../../src/reconcilers/shared/sources.ts";
+import { FakeClock } from "../fakes/fake-clock.ts";
+import { InProcessKube } from "../fakes/in-process-kube.ts";
+import { seededRandom } from "../fakes/seeded-random.ts";
+import { ScriptedAgent } from "./scripted-agent.ts";
+
+export const TIMINGS = presetTimings("fast");
+export const LEASES = "understudy-system";
+export const KEY = { namespace: "ha", name: "failover1" };
+const NODE: ResourceType = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false };
+
+export interface ToldEvent {
+  readonly type: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** One replica of the controller, with its own caches and memory. */
+export class Replica {
+  readonly poller: SessionPoller;
+  readonly loop: ReconcileLoop<unknown, unknown>;
+  readonly #informers: Informer<KubeObject>[] = [];
+  #isLeader = false;
+
+  constructor(kube: KubeApi, clock: FakeClock, told: ToldEvent[]) {
+    const modules = { api: kube, clock, random: seededRandom(7), log: silentLog, metrics: noMetrics };
+    const informer = <T extends KubeObject>(type: ResourceType): Informer<T> => {
+      const made = new Informer<T>({ type }, modules);
+      this.#informers.push(made as unknown as Informer<KubeObject>);
+      return made;
+    };
+    const groups = informer<FailoverGroup>(FAILOVER_GROUP);
+    const nodes = informer<Node>(NODE);
+    const resources = Object.fromEntries(
+      RESOURCE_KINDS.map((kind) => [kind, informer<ObjectByKind[typeof kind]>(KINDS[kind])]),
+    ) as unknown as ResourceCaches & Record<ResourceKind, Informer<KubeObject>>;
+    this.poller = new SessionPoller({ namespace: LEASES, timings: TIMINGS }, { kube, clock, log: silentLog });
+    const reconciler = new FailoverGroupReconciler({
+      kube,
+      clock,
+      log: silentLog,
+      metrics: noMetrics,
+      sessions: this.poller,
+      caches: { groups, nodes, resources },
+      settings: { timings: TIMINGS, isRecoveryPaused: false },
+      leaseNamespace: LEASES,
+      events: { tell: (_object, type, reason, message) => void told.push({ type, reason, message }) },
+    });
+    const fence: Fence = {
+      assertLeader: () => {
+        if (!this.#isLeader) throw new Deposed("not the leader");
+      },
+    };
+    this.loop = new ReconcileLoop(reconciler, {}, { ...modules, fence }) as unknown as ReconcileLoop<unknown, unknown>;
+    const all = (): void =>
+      groups
+        .list()
+        .forEach((group) =>
+          this.loop.enqueue({ namespace: group.metadata.namespace ?? "", name: group.metadata.name }),
+        );
+    groups.onChange((key) => this.loop.enqueue(key));
+    nodes.onChange(all);
+    for (const kind of RESOURCE_KINDS) resources[kind].onChange(all);
+    this.poller.onChange(all);
+    for (const each of this.#informers) each.start();
+  }
+
+  lead(): void {
+    this.#isLeader = true;
+    this.poller.start();
+    this.loop.start();
+  }
+
+  /** Stops acting at once, as a process that was killed. */
+  kill(): void {
+    this.#isLeader = false;
+    this.poller.stop();
+    void this.loop.stop();
+    for (const each of this.#informers) void each.stop();
+  }
+}
+
+export class ControllerWorld {
+  readonly clock = new FakeClock();
+  readonly kube = InProcessKube.create({ clock: this.clock });
+  readonly told: ToldEvent[] = [];
+  readonly agents = new Map<string, ScriptedAgent>();
+  /** Most agents that served at one instant. */
+  mostServing = 0;
+  controller: Replica;
+
+  private constructor() {
+    this.controller = new Replica(this.kube.sibling({ userAgent: "controller-0" }), this.clock, this.told);
+  }
+
+  static async create(nodes: readonly string[], spec: Partial<FailoverGroupSpec> = {}): Promise<ControllerWorld> {
+    const world = new ControllerWorld();
+    for (const node of nodes) await world.addNode(node);
+    await world.kube.create(KINDS.LbProbePort, {
+      metadata: { namespace: KEY.namespace, name: "probe" },
+      spec: { port: 26001 },
+    } as LbProbePort);
+    await world.addGroup(KEY.name, nodes, spec);
+    world.controller.lead();
+    return world;
+  }
+
+  async addNode(node: string): Promise<ScriptedAgent> {
+    await this.kube.create(NODE, { metadata: { name: node } });
+    const kube = this.kube.sibling({ userAgent: `agent-${node}` });
+    const agent = new ScriptedAgent(
+      { node, leaseNamespace: LEASES, group: KEY, timings: TIMINGS },
+      { kube, clock: this.clock },
+    );
+    this.agents.set(node, agent);
+    await agent.start();
+    return agent;
+  }
+
+  async addGroup(name: string, members: readonly string[], spec: object = {}): Promise<void> {
+    const group = {
+      metadata: { namespace: KEY.namespace, name },
+      spec: {
+        members: members.map((node) => ({ node })),
+        resources: [{ kind: "LbProbePort", name: "probe" }],
+        ...spec,
+      },
+    };
+    await this.kube.create(FAILOVER_GROUP, group as unknown as FailoverGroup);
+  }
+
+  /** Another replica takes over from the one that leads. */
+  replaceController(): void {
+    this.controller.kill();
+    this.controller = new Replica(this.kube.sibling({ userAgent: "controller-1" }), this.clock, this.told);
+    this.controller.lead();
+  }
+
+  agent(node: string): ScriptedAgent {
+    const agent = this.agents.get(node);
+    if (agent === undefined) throw new Error(`no agent ${node}`);
+    return agent;
+  }
+
+  async group(name = KEY.name): Promise<FailoverGroup> {
+    const group = await this.kube.get<FailoverGroup>(FAILOVER_GROUP, { ...KEY, name });
+    if (group === undefined) throw new Error("no group");
+    return group;
+  }
+
+  async annotate(verb: string, value: string): Promise<void> {
+    const body = { metadata: { annotations: { [`understudy.dev/${verb}`]: value } } };
+    await this.kube.patch(FAILOVER_GROUP, KEY, { type: "merge", body, fieldManager: "kubectl-annotate" });
+  }
+
+  async patch(spec: object): Promise<void> {
+    await this.kube.patch(FAILOVER_GROUP, KEY, { type: "merge", body: { spec } });
+  }
+
+  async patchNode(node: string, spec: object): Promise<void> {
+    await this.kube.patch(NODE, { namespace: "", name: node }, { type: "merge", body: { spec } });
+  }
+
+  async advance(byMs: number, stepMs = 10): Promise<void> {
+    for (let passed = 0; passed < byMs; passed += stepMs) {
+      await this.clock.advance(stepMs);
+      const serving = [...this.agents.values()].filter((agent) => agent.isServing).length;
+      this.mostServing = Math.max(this.mostServing, serving);
+    }
+  }
+
+  /** Advances until `holds`; returns how long it took, in milliseconds. */
+  async until(holds: (group: FailoverGroup) => boolean, limitMs = 60_000): Promise<number> {
+    for (let passed = 0; passed <= limitMs; passed += 10) {
+      if (holds(await this.group())) return passed;
+      await this.advance(10);
+    }
+    throw new Error(
+      `did not come true within ${limitMs} ms: ${JSON.stringify((await this.group()).status, undefined, 1)}`,
+    );
+  }
+}
+
+export function isReadyOn(node: string): (group: FailoverGroup) => boolean {
+  return (group) => group.status?.active?.node === node && condition(group, "Ready")?.status === "True";
+}
+
+export function condition(
+  group: FailoverGroup,
+  type: string,
+): { status: string; reason: string; message: string } | undefined {
+  return group.status?.conditions?.find((entry) => entry.type === type);
+}
