@@ -254,9 +254,12 @@ export class InProcessKube implements KubeApi {
           reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
         }
       };
-      if (plan.frozen) return;
-      if (plan.delayMs > 0) clock.setTimer(plan.delayMs, go);
-      else queueMicrotask(go);
+      const start = (): void => {
+        if (plan.delayMs > 0) clock.setTimer(plan.delayMs, go);
+        else queueMicrotask(go);
+      };
+      if (plan.thawed === undefined) start();
+      else void plan.thawed.then(start);
     });
   }
 

@@ -88,6 +88,10 @@ export class ApiServerCore {
     return view(target.resource, found);
   }
 
+  exists(target: Target): boolean {
+    return this.#find(target) !== undefined;
+  }
+
   list(request: ListRequest): Page {
     return listPage(this.store, request);
   }
@@ -213,7 +217,7 @@ export class ApiServerCore {
   /** What of an applied configuration counts at this endpoint: status only there, all else only at the main one. */
   #configOf(target: Target, given: ApiObject, context: WriteContext): ApiObject {
     const config = cloneJson(given);
-    this.#reportUnknown(engineOf(target.resource.schema).prune(config), context);
+    this.#reportUnknown(engineOf(target.resource).prune(config), context);
     if (target.subresource === "status") {
       const { name, namespace, resourceVersion, uid } = config.metadata;
       const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
@@ -291,11 +295,13 @@ export class ApiServerCore {
 
   /** Drops unknown fields, brings built-in kinds to canonical form and fills in defaults. Changes `object`. */
   #decode(resource: Resource, object: ApiObject, context: WriteContext, given: unknown): ApiObject {
-    const engine = engineOf(resource.schema);
+    const engine = engineOf(resource);
     const unknown = engine.prune(object);
     if (given !== undefined) this.#reportUnknown(unknown, context);
     const decoded = resource.custom ? object : decodeBuiltin(resource, object);
-    return engine.withDefaults(decoded);
+    const full = engine.withDefaults(decoded);
+    resource.normalize?.(full);
+    return full;
   }
 
   #reportUnknown(fields: readonly string[], context: WriteContext): void {

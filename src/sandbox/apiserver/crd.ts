@@ -9,7 +9,7 @@ import { OBJECT_META } from "./builtin/schemas.ts";
 import { at, isJsonObject, stringAt, type ApiObject, type JsonObject } from "./json.ts";
 import { apiVersionOf, type Column, type Resource, type Schema } from "./resource.ts";
 import type { StatusCause } from "./status-error.ts";
-import { engineOf } from "./validation.ts";
+import { customEngine } from "./validation.ts";
 
 export const CRD_STORAGE = "customresourcedefinitions.apiextensions.k8s.io";
 
@@ -62,7 +62,7 @@ function checkVersion(version: JsonObject, path: string): StatusCause[] {
   const structural = checkStructural(schema, field);
   if (structural.length > 0) return structural;
   try {
-    engineOf(withMetadata(schema as Schema));
+    customEngine(withMetadata(schema as Schema));
     return [];
   } catch (thrown) {
     return [invalid(field, "schema", messageOf(thrown))];

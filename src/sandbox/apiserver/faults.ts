@@ -32,7 +32,10 @@ export type FaultAction =
   | { readonly kind: "cut" }
   /** Carried out, but the connection breaks before the answer. */
   | { readonly kind: "lose-reply" }
-  /** Accepted and never answered while the rule stands; running watches fall silent and catch up afterwards. */
+  /**
+   * Accepted and not answered while the rule stands; removing it lets the waiting requests through, late, as a thawed
+   * server would. With `times`, those requests are never answered. Running watches fall silent and catch up afterwards.
+   */
   | { readonly kind: "freeze" }
   /** Lists show the state so many versions back. */
   | { readonly kind: "stale-list"; readonly versions: number };
@@ -51,7 +54,8 @@ export interface FaultPlan {
   readonly refusal: StatusError | undefined;
   readonly cut: boolean;
   readonly loseReply: boolean;
-  readonly frozen: boolean;
+  /** Settles when the request may go on; may never settle. */
+  readonly thawed: Promise<void> | undefined;
   readonly versionsBehind: number | undefined;
 }
 
@@ -73,6 +77,7 @@ const REASONS: Readonly<Record<number, string>> = {
 interface Standing {
   readonly id: string;
   readonly rule: FaultRule;
+  readonly thawed: PromiseWithResolvers<void>;
   hits: number;
 }
 
@@ -90,20 +95,21 @@ export class Faults {
   add(rule: FaultRule): string {
     if (this.#rules.size >= MAX_RULES) throw new RangeError(`more than ${MAX_RULES} fault rules`);
     const id = String(this.#nextId++);
-    this.#rules.set(id, { id, rule, hits: 0 });
+    this.#rules.set(id, { id, rule, hits: 0, thawed: Promise.withResolvers() });
     this.#announce();
     return id;
   }
 
   remove(id: string): boolean {
-    const removed = this.#rules.delete(id);
+    const standing = this.#rules.get(id);
+    this.#rules.delete(id);
+    standing?.thawed.resolve();
     this.#announce();
-    return removed;
+    return standing !== undefined;
   }
 
   clear(): void {
-    this.#rules.clear();
-    this.#announce();
+    for (const id of this.#rules.keys()) this.remove(id);
   }
 
   list(): readonly (FaultRule & { readonly id: string; readonly hits: number })[] {
@@ -122,7 +128,8 @@ export class Faults {
   }
 
   decide(request: RequestFacts): FaultPlan {
-    const actions = this.#hit(request);
+    const hits = this.#hit(request);
+    const actions = hits.map((standing) => standing.rule.action);
     const refused = actions.find((action) => action.kind === "refuse");
     const stale = actions.find((action) => action.kind === "stale-list");
     return {
@@ -130,22 +137,22 @@ export class Faults {
       refusal: refused === undefined ? undefined : refusalOf(refused.status, refused.retryAfterSeconds),
       cut: actions.some((action) => action.kind === "cut"),
       loseReply: actions.some((action) => action.kind === "lose-reply"),
-      frozen: actions.some((action) => action.kind === "freeze"),
+      thawed: hits.find((standing) => standing.rule.action.kind === "freeze")?.thawed.promise,
       versionsBehind: stale?.versions,
     };
   }
 
-  #hit(request: RequestFacts): FaultAction[] {
-    const actions: FaultAction[] = [];
+  #hit(request: RequestFacts): Standing[] {
+    const hits: Standing[] = [];
     for (const standing of this.#rules.values()) {
       const { rule } = standing;
       if (!matches(rule.match, request)) continue;
       if (rule.probability !== undefined && this.#random.next() >= rule.probability) continue;
       standing.hits++;
-      actions.push(rule.action);
-      if (rule.times !== undefined && standing.hits >= rule.times) this.remove(standing.id);
+      hits.push(standing);
+      if (rule.times !== undefined && standing.hits >= rule.times) this.#rules.delete(standing.id);
     }
-    return actions;
+    return hits;
   }
 
   #announce(): void {

@@ -39,6 +39,8 @@ export interface Resource {
   readonly fromStored?: (object: ApiObject) => ApiObject;
   /** Fills in what the real server's strategy fills in on create. */
   readonly onCreate?: (object: ApiObject) => void;
+  /** Brings every written object to the form that is stored. */
+  readonly normalize?: (object: ApiObject) => void;
   /** Rules beyond the schema. */
   readonly check?: (object: ApiObject, old: ApiObject | undefined) => StatusCause[];
   /** Extra `fieldSelector` fields beside metadata.name and metadata.namespace. */

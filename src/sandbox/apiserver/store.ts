@@ -136,7 +136,8 @@ export class Store {
   /** Repeats a change of the journal, with its version. Only before the first use. */
   replay(change: Omit<Change, "previous">): void {
     if (change.version <= this.#version) return;
-    this.#commit({ ...change, previous: this.get(change.storage, change.key) });
+    const { version, type, storage, key, object } = change;
+    this.#commit({ version, type, storage, key, object, previous: this.get(change.storage, change.key) });
   }
 
   #commit(change: Change): void {

@@ -4,43 +4,58 @@
  */
 import { causeOf } from "../../api/problem.ts";
 import { compileSchema, type CompiledSchema } from "../../api/schema-validation.ts";
+import { pruneUnknown, setDefaults } from "../../api/structural.ts";
 import { MICRO_TIME } from "./builtin/schemas.ts";
-import type { Schema } from "./resource.ts";
+import { cloneJson } from "./json.ts";
+import type { Resource, Schema } from "./resource.ts";
 import type { StatusCause } from "./status-error.ts";
 
 /** Schemas kept compiled; a server here has some twenty. */
 const MAX_COMPILED = 256;
 
-export class Engine {
-  readonly #compiled: CompiledSchema;
-
-  constructor(schema: Schema) {
-    this.#compiled = compileSchema(publicSchema(schema));
-  }
-
-  withDefaults<T>(value: T): T {
-    return this.#compiled.applyDefaults(value) as T;
-  }
-
+export interface Engine {
+  /** A copy with all defaults set. */
+  withDefaults<T>(value: T): T;
   /** Takes unknown fields out in place; their paths. */
-  prune(value: unknown): string[] {
-    return this.#compiled.prune(value);
-  }
+  prune(value: unknown): string[];
+  validate(value: unknown, old: unknown): StatusCause[];
+}
 
-  validate(value: unknown, old: unknown): StatusCause[] {
-    return this.#compiled.validate(value, old).map(causeOf);
-  }
+function compiled(schema: Schema): Engine {
+  const engine: CompiledSchema = compileSchema(publicSchema(schema));
+  return {
+    withDefaults: <T>(value: T): T => engine.applyDefaults(value) as T,
+    prune: (value) => engine.prune(value),
+    validate: (value, old) => engine.validate(value, old).map(causeOf),
+  };
+}
+
+/** Built-in kinds are checked by the decoder and by rules of their own; compiling their schemas would cost start-up. */
+export function builtinEngine(schema: Schema): Engine {
+  return {
+    withDefaults: <T>(value: T): T => {
+      const copy = cloneJson(value);
+      setDefaults(copy, schema);
+      return copy;
+    },
+    prune: (value) => pruneUnknown(value, schema, "", true),
+    validate: () => [],
+  };
 }
 
 const byObject = new WeakMap<Schema, Engine>();
 const byText = new Map<string, Engine>();
 
+export function engineOf(resource: Resource): Engine {
+  return resource.custom ? customEngine(resource.schema) : builtinEngine(resource.schema);
+}
+
 /** Throws when the schema or one of its rules does not compile. */
-export function engineOf(schema: Schema): Engine {
+export function customEngine(schema: Schema): Engine {
   const known = byObject.get(schema);
   if (known !== undefined) return known;
   const text = JSON.stringify(schema);
-  const engine = byText.get(text) ?? new Engine(schema);
+  const engine = byText.get(text) ?? compiled(schema);
   if (byText.size >= MAX_COMPILED) byText.clear();
   byText.set(text, engine);
   byObject.set(schema, engine);

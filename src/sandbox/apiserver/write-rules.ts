@@ -166,7 +166,7 @@ export function checkObject(resource: Resource, object: ApiObject, old: ApiObjec
   const causes: StatusCause[] = [
     ...checkMetadata(object.metadata),
     ...checkFinalizers(object, old),
-    ...engineOf(resource.schema).validate(object, old),
+    ...engineOf(resource).validate(object, old),
     ...(resource.check?.(object, old) ?? []),
   ];
   if (causes.length > 0) throw invalid(resource, object.metadata.name, causes);

@@ -134,6 +134,18 @@ function entryCount(object: ApiObject): number {
 
 const dataColumn: Column = { name: "Data", type: "string", priority: 0, value: entryCount };
 
+/** stringData is for writing only: its values move into data. */
+function encodeStringData(secret: ApiObject): void {
+  const { stringData } = secret;
+  if (!isJsonObject(stringData)) return;
+  const encoded = Object.entries(stringData).map(([key, value]) => [
+    key,
+    Buffer.from(String(value)).toString("base64"),
+  ]);
+  secret["data"] = { ...(isJsonObject(secret["data"]) ? secret["data"] : {}), ...Object.fromEntries(encoded) };
+  delete secret["stringData"];
+}
+
 const secrets = builtin({
   ...core,
   plural: "secrets",
@@ -141,6 +153,7 @@ const secrets = builtin({
   namespaced: true,
   columns: [nameColumn, { name: "Type", type: "string", priority: 0, value: ".type" }, dataColumn, ageColumn],
   selectable: ["type"],
+  normalize: encodeStringData,
   onCreate: (object) => {
     object["type"] ??= "Opaque";
   },
