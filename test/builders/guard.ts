@@ -143,7 +143,11 @@ export class GuardedNode implements WorkerFactory {
       facts: { bootId: "boot-1", version: "0", watchdog: this.watchdog.kind, interfaces: [] },
       timings: this.timings,
     };
-    const peers = { setPeers: () => undefined, isPromised: (uid: string) => this.promisedGroups.has(uid) };
+    const peers = {
+      setPeers: () => undefined,
+      sessionHeld: () => undefined,
+      isPromised: (uid: string) => this.promisedGroups.has(uid),
+    };
     const guard = new Guard(
       { session, isWatchdogRequired: options.isWatchdogRequired ?? false },
       {

@@ -50,6 +50,8 @@ export interface GuardModules extends SessionDriverModules {
 /** The part that talks to the guards of other nodes, as the guard needs it. */
 export interface GuardPeers {
   setPeers(peers: readonly PeerRef[]): void;
+  /** This life holds a session of this name from now on. */
+  sessionHeld(session: string): void;
   /** Whether this node has promised another member not to activate the group. */
   isPromised(groupUid: string): boolean;
 }
@@ -139,6 +141,7 @@ export class Guard {
         return this.#beginCut(effect.cause);
       case "session":
         this.#modules.log.info("session changed", { session: effect.session });
+        if (effect.session !== undefined) this.#modules.peers.sessionHeld(effect.session);
         return this.#tellSession();
       case "prolonged":
         return this.#activity.pet(effect.base.monotonicMs);

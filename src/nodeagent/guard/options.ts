@@ -1,6 +1,7 @@
 /** The agent's flags (API.md 2). The worker is given the same ones and reads what it needs. */
 import { parseArgs } from "node:util";
 import { deriveTimings, PRESETS, type Preset, type Timings } from "../../api/timings.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../../host/pino-log.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import type { WatchdogMode } from "./watchdog.ts";
 
@@ -22,8 +23,8 @@ export interface AgentOptions {
   readonly metricsAddress: string;
   readonly metricsPort: number;
   readonly addressBackend: "linux" | "file";
-  readonly logLevel: string;
-  readonly logFormat: "json" | "pretty";
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   readonly isHelp: boolean;
 }
 
@@ -121,8 +122,8 @@ function optionsOf(values: ReturnType<typeof parsedFlags>, node: string): AgentO
     metricsAddress: values["metrics-address"],
     metricsPort: port("metrics-port", values["metrics-port"]),
     addressBackend: oneOf("address-backend", values["address-backend"], ["linux", "file"]),
-    logLevel: oneOf("log-level", values["log-level"], ["debug", "info", "warn", "error"]),
-    logFormat: oneOf("log-format", values["log-format"], ["json", "pretty"]),
+    logLevel: oneOf("log-level", values["log-level"], LOG_LEVELS),
+    logFormat: oneOf("log-format", values["log-format"], LOG_FORMATS),
     isHelp: false,
   };
 }

@@ -9,7 +9,7 @@ import { LEASE, type Lease } from "../../api/session-lease.ts";
 import { type KubeApi, KubeError, type KubeErrorDetail } from "../../kube/ports.ts";
 import { type Clock, readInstant, type Timer } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
-import type { Logger } from "../../lib/log.ts";
+import type { LogFields, Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import type { Answer, SessionEffect, SessionEvent } from "./session-draft.ts";
 import { step } from "./session-machine.ts";
@@ -31,6 +31,7 @@ export class SessionDriver {
   readonly #queue: SessionEvent[] = [];
   #state: SessionState;
   #isStepping = false;
+  #isFailing = false;
   #timer: Timer | undefined;
 
   constructor(config: SessionConfig, modules: SessionDriverModules, onEffect: (effect: GuardEffect) => void) {
@@ -76,23 +77,39 @@ export class SessionDriver {
     void this.#ask(effect).then((answer) => this.dispatch({ type: "answered", requestId: effect.requestId, answer }));
   }
 
+  /** The first failure in a row is worth a warning; an outage would otherwise fill the log. */
+  #failed(kind: string, fields: LogFields): void {
+    const { log } = this.#modules;
+    if (kind === "conflict" || this.#isFailing) return log.debug("session request failed", fields);
+    this.#isFailing = true;
+    return log.warn("session request failed", fields);
+  }
+
+  #worked(): void {
+    if (this.#isFailing) this.#modules.log.info("session requests work again");
+    this.#isFailing = false;
+  }
+
   async #ask(effect: RequestEffect): Promise<Answer> {
-    const { kube, log } = this.#modules;
+    const { kube } = this.#modules;
     const { namespace, node: name } = this.#state.config;
     const options = { timeoutMs: effect.timeoutMs };
     try {
-      if (effect.type === "read")
-        return { kind: "read", lease: await kube.get<Lease>(LEASE, { namespace, name }, options) };
-      const lease =
+      if (effect.type === "read") {
+        const lease = await kube.get<Lease>(LEASE, { namespace, name }, options);
+        this.#worked();
+        return { kind: "read", lease };
+      }
+      const write =
         effect.type === "create"
-          ? await kube.create(LEASE, effect.lease, options)
-          : await kube.replace(LEASE, effect.lease, options);
+          ? kube.create(LEASE, effect.lease, options)
+          : kube.replace(LEASE, effect.lease, options);
+      const lease = await write;
+      this.#worked();
       return lease.metadata.resourceVersion === undefined ? { kind: "unknown" } : { kind: "written", lease };
     } catch (thrown) {
       const kind = effect.type === "read" ? "notDone" : outcomeOfWrite(thrown);
-      const fields = { verb: effect.type, kind, error: messageOf(thrown) };
-      if (kind === "conflict") log.debug("session request refused", fields);
-      else log.warn("session request failed", fields);
+      this.#failed(kind, { verb: effect.type, kind, error: messageOf(thrown) });
       return { kind };
     }
   }

@@ -1,0 +1,214 @@
+/**
+ * `understudy agent`: composes the guard with the real node and runs it. Decides nothing.
+ *
+ * Order matters: the lock first (a second guard must touch nothing), then the record of an earlier life, then the
+ * guard, which takes down what that record names before it asks for a session.
+ */
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { NodeFacts } from "../../api/session-lease.ts";
+import { pinoLog } from "../../host/pino-log.ts";
+import { prometheusMetrics } from "../../host/prometheus.ts";
+import { systemClock } from "../../host/system-clock.ts";
+import { systemRandom } from "../../host/system-random.ts";
+import type { KubeApi } from "../../kube/ports.ts";
+import { RestKubeApi } from "../../kube/rest-client.ts";
+import { inClusterServer, SERVICE_ACCOUNT_FILES, tokenConnection } from "../../kube/token-connection.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Metrics } from "../../lib/metrics.ts";
+import { type AddressPort, isOurLabel } from "../address/port.ts";
+import { PeerChannel, type PeerListener } from "../heartbeat/peer-channel.ts";
+import { newSigner, newVerifier, type Signer } from "../heartbeat/signing.ts";
+import { udpDatagrams } from "../heartbeat/udp.ts";
+import { LinuxAddresses } from "../linux/addresses.ts";
+import { LinuxConnections } from "../linux/connections.ts";
+import { FileAddresses } from "../linux/file-addresses.ts";
+import { LinuxProcesses } from "../linux/processes.ts";
+import { LinuxWatchdog, sysfsFolder } from "../linux/watchdog.ts";
+import { DurableFile } from "./durable-file.ts";
+import { ForkedWorkers } from "./fork-worker.ts";
+import { Guard, type GuardPeers } from "./guard.ts";
+import { HardCut } from "./hard-cut.ts";
+import { Holdings } from "./holdings.ts";
+import { serveMetrics } from "./metrics-server.ts";
+import { becomeOnlyGuard } from "./only-guard.ts";
+import { AGENT_HELP, type AgentOptions, parseAgentOptions, UsageError } from "./options.ts";
+
+const PROGRAM = fileURLToPath(new URL("../../main.ts", import.meta.url));
+/** Published with the node's facts. */
+const VERSION = "0.1.0";
+/** The worker's heap stays small, so that guard and worker fit into 120 MB. */
+const WORKER_RUNTIME_FLAGS = ["--max-semi-space-size=2", "--max-old-space-size=256"];
+/** Names of variables that mark a group's commands; the worker must not carry them itself. */
+const COMMAND_VARIABLES = /^UNDERSTUDY_(GROUP|NAMESPACE|NODE|EPOCH|CAUSE)$/;
+
+/** Runs until SIGTERM or SIGINT; resolves to the exit code of `AGENT_HELP`. */
+export async function runAgent(argv: readonly string[]): Promise<number> {
+  let options: AgentOptions;
+  try {
+    options = parseAgentOptions(argv);
+  } catch (thrown) {
+    if (!(thrown instanceof UsageError)) throw thrown;
+    process.stderr.write(`understudy agent: ${thrown.message}\n\n${AGENT_HELP}`);
+    return 2;
+  }
+  if (options.isHelp) {
+    process.stdout.write(AGENT_HELP);
+    return 0;
+  }
+  const log = pinoLog({
+    level: options.logLevel,
+    format: options.logFormat,
+    fields: { process: "guard", node: options.node },
+  });
+  try {
+    await runGuard(options, argv, log);
+    return 0;
+  } catch (thrown) {
+    log.error("agent cannot run", { error: messageOf(thrown) });
+    return 1;
+  } finally {
+    log.flush();
+  }
+}
+
+async function runGuard(options: AgentOptions, argv: readonly string[], log: Logger): Promise<void> {
+  mkdirSync(options.stateFolder, { recursive: true, mode: 0o700 });
+  const lock = await becomeOnlyGuard(options.node, options.stateFolder);
+  const bootId = readBootId(options.hostRoot);
+  const holdings = new Holdings(new DurableFile(join(options.stateFolder, "holdings.json")), bootId);
+  await holdings.load();
+  const metrics = prometheusMetrics({ process: "agent", processMetrics: false });
+  const shared = { clock: systemClock, log, metrics };
+  const kube = await kubeOf(options, metrics);
+  const addresses = addressesOf(options);
+  const signer = newSigner();
+  const watchdog = watchdogOf(options, log);
+  const session = {
+    node: options.node,
+    namespace: options.namespace,
+    lifeId: systemRandom.uuid(),
+    publicKey: signer.publicKey,
+    facts: await nodeFacts(bootId, watchdog.kind, addresses),
+    timings: options.timings,
+  };
+  const peers = await peerChannel(options, { ...shared, kube, signer }, (seen) =>
+    guard.tellWorker({ type: "peers", ...seen }),
+  );
+  const guard: Guard = new Guard(
+    { session, isWatchdogRequired: options.watchdogMode === "Hardware" || options.watchdogMode === "Soft" },
+    {
+      ...shared,
+      kube,
+      holdings,
+      watchdog,
+      peers,
+      hardCut: hardCutOf(options, addresses, log),
+      workers: workersOf(argv),
+    },
+  );
+  const server = await serveMetrics(metrics, options.metricsAddress, options.metricsPort);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => guard.stop());
+  const { kind, problem } = watchdog;
+  log.info("guard starts", { life: session.lifeId, bootId, watchdog: kind, watchdogProblem: problem });
+  await guard.run();
+  for (const closable of [peers, addresses, kube, server]) closable.close();
+  server.closeAllConnections();
+  lock.release();
+}
+
+async function kubeOf(options: AgentOptions, metrics: Metrics): Promise<RestKubeApi> {
+  const inCluster = inClusterServer(process.env);
+  const server = options.apiServer ?? inCluster;
+  if (server === undefined) throw new UsageError("--api-server is required outside a cluster");
+  const isInCluster = options.apiServer === undefined;
+  const tokenFile = options.tokenFile ?? (isInCluster ? SERVICE_ACCOUNT_FILES.token : undefined);
+  const caFile = options.caFile ?? (isInCluster ? SERVICE_ACCOUNT_FILES.ca : undefined);
+  const connection = await tokenConnection(
+    { server, ...(tokenFile === undefined ? {} : { tokenFile }), ...(caFile === undefined ? {} : { caFile }) },
+    { clock: systemClock },
+  );
+  return new RestKubeApi(
+    {
+      connection,
+      timeoutMs: options.timings.requestTimeoutMs,
+      fieldManager: "understudy-guard",
+      userAgent: "understudy-guard",
+    },
+    { clock: systemClock, metrics },
+  );
+}
+
+function addressesOf(options: AgentOptions): AddressPort & { close(): void } {
+  if (options.addressBackend === "linux") return new LinuxAddresses({ clock: systemClock });
+  return Object.assign(new FileAddresses(join(options.stateFolder, "addresses.json")), { close: () => undefined });
+}
+
+function watchdogOf(options: AgentOptions, log: Logger): LinuxWatchdog {
+  const { watchdogMode: mode, watchdogDevice: device, timings } = options;
+  const sysfs = options.watchdogSysfs ?? sysfsFolder(device);
+  return new LinuxWatchdog({ mode, device, sysfs, timings }, { log });
+}
+
+function hardCutOf(options: AgentOptions, addresses: AddressPort, log: Logger): HardCut {
+  return new HardCut(
+    { commandEnvironment: { UNDERSTUDY_NODE: options.node } },
+    { processes: new LinuxProcesses(), addresses, connections: new LinuxConnections({ log }), clock: systemClock },
+  );
+}
+
+function workersOf(argv: readonly string[]): ForkedWorkers {
+  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !COMMAND_VARIABLES.test(name)));
+  return new ForkedWorkers({
+    program: PROGRAM,
+    argv: ["agent-worker", ...argv],
+    environment,
+    execArgv: WORKER_RUNTIME_FLAGS,
+  });
+}
+
+async function peerChannel(
+  options: AgentOptions,
+  modules: {
+    readonly kube: KubeApi;
+    readonly signer: Signer;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly metrics: Metrics;
+  },
+  onLiveness: PeerListener["onLiveness"],
+): Promise<PeerChannel & GuardPeers> {
+  const datagrams = await udpDatagrams({ address: options.peerAddress, port: options.peerPort });
+  const { node, namespace, timings } = options;
+  const channel = new PeerChannel(
+    { node, namespace, timings },
+    { ...modules, datagrams, verifier: newVerifier() },
+    { onLiveness, onPromise: () => undefined },
+  );
+  return Object.assign(channel, { isPromised: () => false });
+}
+
+/** The host's own copy first: the sandbox's machines share one kernel but have a boot of their own each. */
+function readBootId(hostRoot: string): string {
+  const path = "proc/sys/kernel/random/boot_id";
+  for (const root of [hostRoot, "/"]) {
+    try {
+      return readFileSync(join(root, path), "utf8").trim();
+    } catch (thrown) {
+      if (root === "/") throw thrown;
+    }
+  }
+  throw new Error(`cannot read /${path}`);
+}
+
+async function nodeFacts(bootId: string, watchdog: NodeFacts["watchdog"], addresses: AddressPort): Promise<NodeFacts> {
+  const interfaces = (await addresses.interfaces()).map(({ name, mac, addresses: held }) => ({
+    name,
+    mac,
+    addresses: held.filter(({ label }) => !isOurLabel(label)).map(({ address }) => address),
+  }));
+  return { bootId, version: VERSION, watchdog, interfaces };
+}
