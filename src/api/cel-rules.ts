@@ -7,7 +7,7 @@
  */
 import { CelScalar, celEnv, isCelError, parse, plan, type CelInput } from "@bufbuild/cel";
 import { messageOf } from "../lib/errors.ts";
-import { describeValue, type Problem } from "./problem.ts";
+import { describeValue, typeName, type Problem } from "./problem.ts";
 import type { Schema, ValidationRule } from "./schema.ts";
 import { additionalSchema, childPath, isJsonMap, listMapKey } from "./structural.ts";
 
@@ -123,6 +123,7 @@ function applyRules(node: RuleNode, value: unknown, old: unknown, path: string, 
       expected: rule.message,
       message,
       source: "cel",
+      badValue: JSON.stringify(typeName(value)),
       reason: "FieldValueInvalid",
     });
   }

@@ -17,7 +17,8 @@ import {
   resourceStatus,
 } from "./shared-schemas.ts";
 
-const CIDR_PATTERN = "^([0-9]{1,3}\\.){3}[0-9]{1,3}/([0-9]|[12][0-9]|3[0-2])$";
+const OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const CIDR_PATTERN = `^(${OCTET}\\.){3}${OCTET}/([0-9]|[12][0-9]|3[0-2])$`;
 
 const spec = object(
   "The port and who may ask it.",

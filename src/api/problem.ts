@@ -23,6 +23,8 @@ export interface Problem {
   /** The sentence that the API server gives, without path and value. */
   readonly message: string;
   readonly source: "schema" | "cel";
+  /** The value as the API server prints it: the type for rules and type errors, the count for lists, JSON otherwise. */
+  readonly badValue: string;
   readonly reason: CauseReason;
 }
 
@@ -33,6 +35,14 @@ export function describeValue(value: unknown): string {
   if (value === undefined) return "nothing";
   const json = JSON.stringify(value);
   return json.length <= MAX_FOUND_CHARS ? json : `${json.slice(0, MAX_FOUND_CHARS - 3)}...`;
+}
+
+/** The name of a value's type in messages of the API server. */
+export function typeName(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
+  return typeof value;
 }
 
 /** One cause of a `Status` with reason `Invalid`. */
@@ -47,21 +57,21 @@ export function causeOf(problem: Problem): StatusCause {
   return { reason: problem.reason, message: detailOf(problem), field: problem.path === "" ? "<nil>" : problem.path };
 }
 
-function detailOf({ reason, found, message }: Problem): string {
+function detailOf({ reason, badValue, message }: Problem): string {
   switch (reason) {
     case "FieldValueRequired":
       return "Required value";
     case "FieldValueNotSupported":
-      return `Unsupported value: ${found}: ${message}`;
+      return `Unsupported value: ${badValue}: ${message}`;
     case "FieldValueTooLong":
       return `Too long: ${message}`;
     case "FieldValueTooMany":
-      return `Too many: ${found}: ${message}`;
+      return `Too many: ${badValue}: ${message}`;
     case "FieldValueDuplicate":
-      return `Duplicate value: ${found}`;
+      return `Duplicate value: ${badValue}`;
     case "FieldValueTypeInvalid":
     case "FieldValueInvalid":
-      return `Invalid value: ${found}: ${message}`;
+      return `Invalid value: ${badValue}: ${message}`;
   }
 }
 

@@ -7,7 +7,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 import { compileRules, evaluateRules } from "./cel-rules.ts";
-import { describeValue, type CauseReason, type Problem } from "./problem.ts";
+import { describeValue, typeName, type CauseReason, type Problem } from "./problem.ts";
 import type { Schema } from "./schema.ts";
 import { childPath, isJsonMap, listMapKey, pruneUnknown, setDefaults } from "./structural.ts";
 
@@ -51,11 +51,21 @@ function compareTexts(a: string, b: string): number {
 
 const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 
+/** As the API server: leading zeros pass here, so schemas that care need a pattern. */
+function isIpv4(text: string): boolean {
+  const octets = text.split(".");
+  return octets.length === 4 && octets.every((octet) => /^[0-9]{1,3}$/.test(octet) && Number(octet) <= 255);
+}
+
 function createAjv(): Ajv {
   const ajv = new Ajv({ strict: false, allErrors: true, verbose: true, messages: true });
-  addFormats.default(ajv, ["ipv4", "date-time", "uuid", "uri", "byte"]);
-  ajv.addFormat("int32", { type: "number", validate: (n) => Number.isInteger(n) && n >= INT32.min && n <= INT32.max });
-  ajv.addFormat("int64", { type: "number", validate: (n) => Number.isInteger(n) });
+  addFormats.default(ajv, ["date-time", "uuid", "uri", "byte"]);
+  ajv.addFormat("int32", {
+    type: "number",
+    validate: (n) => !Number.isInteger(n) || (n >= INT32.min && n <= INT32.max),
+  });
+  ajv.addFormat("int64", { type: "number", validate: () => true });
+  ajv.addFormat("ipv4", isIpv4);
   ajv.addFormat("double", { type: "number", validate: () => true });
   return ajv;
 }
@@ -109,6 +119,7 @@ function problemOf(error: ErrorObject): Problem {
       expected: "a value: the field is required",
       message: "Required value",
       source: "schema",
+      badValue: "",
       reason: "FieldValueRequired",
     };
   }
@@ -121,8 +132,15 @@ function problemOf(error: ErrorObject): Problem {
     expected: finding.expected,
     message: finding.message ?? `${at} in body should be ${finding.expected}`,
     source: "schema",
+    badValue: badValueOf(error),
     reason: finding.reason,
   };
+}
+
+function badValueOf({ keyword, data }: ErrorObject): string {
+  if (keyword === "type") return JSON.stringify(typeName(data));
+  if (Array.isArray(data)) return `${data.length}`;
+  return JSON.stringify(data);
 }
 
 const FORMAT_NAMES: Readonly<Record<string, string>> = {
@@ -137,7 +155,7 @@ function findingOf({ keyword, params, schema, data }: ErrorObject, at: string): 
       return {
         reason: "FieldValueTypeInvalid",
         expected: `of type ${type}`,
-        message: `${at} in body must be of type ${type}: "${kubeType(data)}"`,
+        message: `${at} in body must be of type ${type}: "${typeName(data)}"`,
       };
     }
     case "enum": {
@@ -176,20 +194,13 @@ function findingOf({ keyword, params, schema, data }: ErrorObject, at: string): 
       };
     case "format":
       return {
-        reason: "FieldValueInvalid",
+        reason: "FieldValueTypeInvalid",
         expected: FORMAT_NAMES[String(schema)] ?? `of format ${schema}`,
         message: `${at} in body must be of type ${schema}: ${describeValue(data)}`,
       };
     default:
       return { reason: "FieldValueInvalid", expected: `valid: ${keyword}` };
   }
-}
-
-function kubeType(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "array";
-  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
-  return typeof value;
 }
 
 /** Entries that are there twice, in list maps and sets. */
@@ -222,6 +233,7 @@ function repeatedEntries(value: readonly unknown[], schema: Schema, path: string
         expected,
         message: `must not repeat an entry: ${expected}`,
         source: "schema",
+        badValue: `${keys.length === 0 ? "" : "map[string]interface {}"}${JSON.stringify(names)}`,
         reason: "FieldValueDuplicate",
       });
     }

@@ -52,11 +52,12 @@ export function measured(description: string): Schema {
   return { type: "string", description, pattern: DURATION_PATTERN, maxLength: MAX_DURATION_CHARS };
 }
 
-const OCTET = "\\.[0-9]{1,3}";
+/** No leading zero: the API server's ipv4 format would admit it, and readers differ on what it means. */
+const OCTET = "\\.(0|[1-9][0-9]{0,2})";
 /** Not in 0/8, 127/8, 169.254/16, 224/3. `format: ipv4` bounds the octets. RE2 has no look-ahead, hence the length. */
 export const ADDRESS_PATTERN =
   `^(([1-9]|[1-9][0-9]|1[01][0-9]|12[0-689]|1[3-5][0-9]|16[0-8]|1[7-9][0-9]|2[01][0-9]|22[0-3])${OCTET}` +
-  `|169\\.([0-9]{1,2}|1[0-9]{2}|2[0-4][0-9]|25[0-35]))${OCTET}${OCTET}$`;
+  `|169\\.([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-35]))${OCTET}${OCTET}$`;
 
 export function address(description: string, extra: Schema = {}): Schema {
   return {
