@@ -25,6 +25,9 @@
  * What it is not: a lock on the world. A stale leader that is frozen inside a write is harmless only because its writes
  * are themselves compare-and-set or carry the epoch (DESIGN 4.3, 4.5).
  *
+ * A Lease is written back with the uid it was read with: real servers create Leases on PUT, and without the uid a
+ * renewal would bring a deleted one back to life.
+ *
  * A Lease that never existed is created at once; one that was seen and then vanished is treated as held for the full
  * wait, since its holder learns of the deletion only at its next renewal.
  */
