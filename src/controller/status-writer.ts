@@ -17,7 +17,7 @@ import {
 } from "../kube/ports.ts";
 
 export interface StatusObject extends KubeObject {
-  status?: object;
+  status?: object | undefined;
 }
 
 export interface StatusWrite extends CallOptions {
