@@ -108,7 +108,7 @@ export class SessionDriver {
       this.#worked();
       return lease.metadata.resourceVersion === undefined ? { kind: "unknown" } : { kind: "written", lease };
     } catch (thrown) {
-      const kind = effect.type === "read" ? "notDone" : outcomeOfWrite(thrown);
+      const kind = effect.type === "read" ? "notDone" : outcomeOfWrite(effect.type, thrown);
       this.#failed(kind, { verb: effect.type, kind, error: messageOf(thrown) });
       return { kind };
     }
@@ -134,6 +134,9 @@ const OUTCOMES: Readonly<Record<KubeErrorDetail["code"], "conflict" | "notDone" 
   Malformed: "unknown",
 };
 
-export function outcomeOfWrite(thrown: unknown): "conflict" | "notDone" | "unknown" {
-  return thrown instanceof KubeError ? OUTCOMES[thrown.code] : "unknown";
+export function outcomeOfWrite(verb: "create" | "replace", thrown: unknown): "conflict" | "notDone" | "unknown" {
+  if (!(thrown instanceof KubeError)) return "unknown";
+  // The Lease need not exist to be created: it is the namespace that does not.
+  if (verb === "create" && thrown.code === "NotFound") return "notDone";
+  return OUTCOMES[thrown.code];
 }
