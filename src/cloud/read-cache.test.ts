@@ -34,14 +34,16 @@ describe("a read cache", () => {
     expect((await cache.read("vpc-1", 0, () => Promise.resolve("never called"))).value).toBe("after the write");
   });
 
-  it("shares a failure for as long as an answer, and not longer", async () => {
+  it("shares a failure for a moment only, and keeps the last good answer", async () => {
     const clock = new FakeClock();
     const cache = new ReadCache<number>(clock);
     const { call, count } = counted();
     await expect(cache.read("k", 0, () => Promise.reject(new Error("down")))).rejects.toThrow("down");
     await expect(cache.read("k", 0, call)).rejects.toThrow("down");
-    await clock.advance(1);
-    expect((await cache.read("k", 1, call)).value).toBe(1);
+    await clock.advance(501);
+    expect((await cache.read("k", 0, call)).value).toBe(1);
+    await expect(cache.read("k", 502, () => Promise.reject(new Error("down")))).rejects.toThrow("down");
+    expect(cache.lastGood("k")).toEqual({ value: 1, sentAtMs: 501 });
     expect(count()).toBe(1);
   });
 
@@ -49,7 +51,8 @@ describe("a read cache", () => {
     const cache = new ReadCache<number>(new FakeClock());
     const { call } = counted();
     await cache.read("k", 0, call);
-    cache.invalidate("k");
+    cache.invalidateAll();
+    expect(cache.lastGood("k")).toEqual({ value: 1, sentAtMs: 0 });
     expect((await cache.read("k", 0, call)).value).toBe(2);
   });
 });

@@ -3,8 +3,8 @@
  *
  * The idea: a reader says how old an answer may be, counted from when its call was SENT. An answer that is young enough,
  * or a call on its way that was sent late enough, is shared; else a new call is sent. A verify read after a write thus
- * names the moment of the write and never gets an answer from before it. Failures are shared like answers, so that a
- * hundred readers of an unreachable cloud send one call per interval.
+ * names the moment of the write and never gets an answer from before it. Failures are shared for a moment, so that
+ * a hundred readers of an unreachable cloud do not send a hundred calls.
  * Must never do: give an answer whose call was sent before `sentSinceMs`.
  */
 import type { Clock } from "../lib/clock.ts";
@@ -16,12 +16,16 @@ export interface Read<V> {
 }
 
 interface Entry<V> {
-  readonly sentAtMs: number;
+  /** Minus infinity once invalidated. */
+  sentAtMs: number;
+  hasFailed: boolean;
   readonly outcome: Promise<V>;
   /** The last good answer for this key, possibly of an earlier call. */
   good: Read<V> | undefined;
 }
 
+/** For how long a failure is shared, in ms: long enough for a crowd, short enough for a retry. */
+const FAILURE_MAX_AGE_MS = 500;
 /** Most keys remembered; the oldest read is forgotten first. */
 const MAX_KEYS = 1_000;
 
@@ -36,8 +40,9 @@ export class ReadCache<V> {
   /** `call` is used only when nothing sent at or after `sentSinceMs` is known or under way. Rejects as the call does. */
   async read(key: string, sentSinceMs: number, call: () => Promise<V>): Promise<Read<V>> {
     const known = this.#entries.get(key);
-    const entry = known !== undefined && known.sentAtMs >= sentSinceMs ? known : this.#send(key, call);
-    return { value: await entry.outcome, sentAtMs: entry.sentAtMs };
+    const entry = known !== undefined && this.#isUsable(known, sentSinceMs) ? known : this.#send(key, call);
+    const { sentAtMs } = entry;
+    return { value: await entry.outcome, sentAtMs };
   }
 
   /** The last answer that was no failure, of any age: for those who must act before they can ask. */
@@ -45,17 +50,23 @@ export class ReadCache<V> {
     return this.#entries.get(key)?.good;
   }
 
-  /** The next reader sends a call, whatever it asks for. */
-  invalidate(key: string): void {
-    this.#entries.delete(key);
+  /** Every next reader sends a call, whatever it asks for; the last good answers stay known. */
+  invalidateAll(): void {
+    for (const entry of this.#entries.values()) entry.sentAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #isUsable(entry: Entry<V>, sentSinceMs: number): boolean {
+    const failuresSinceMs = this.#clock.monotonicMs() - FAILURE_MAX_AGE_MS;
+    return entry.sentAtMs >= (entry.hasFailed ? Math.max(sentSinceMs, failuresSinceMs) : sentSinceMs);
   }
 
   #send(key: string, call: () => Promise<V>): Entry<V> {
-    const entry: Entry<V> = { sentAtMs: this.#clock.monotonicMs(), outcome: call(), good: this.lastGood(key) };
+    const sentAtMs = this.#clock.monotonicMs();
+    const entry: Entry<V> = { sentAtMs, hasFailed: false, outcome: call(), good: this.lastGood(key) };
     // Whoever waits handles the failure; an entry that nobody waits for any more must not be an unhandled rejection.
     entry.outcome.then(
-      (value) => (entry.good = { value, sentAtMs: entry.sentAtMs }),
-      () => undefined,
+      (value) => (entry.good = { value, sentAtMs }),
+      () => (entry.hasFailed = true),
     );
     this.#entries.delete(key);
     this.#entries.set(key, entry);

@@ -75,6 +75,7 @@ export class Ec2Knowledge {
 
   async switchSourceDestCheckOff(networkInterfaceId: string, timeoutMs: number): Promise<void> {
     await this.#ec2.setSourceDestCheck(networkInterfaceId, false, { timeoutMs });
+    this.#networkInterfaces.invalidateAll();
   }
 }
 
