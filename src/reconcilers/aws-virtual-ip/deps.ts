@@ -1,0 +1,33 @@
+/** What the AwsVirtualIP reconciler is given. Caches may be behind; what must be true at the moment of a write is read anew. */
+import type { AwsVirtualIP, FailoverGroup } from "../../api/generated/types.ts";
+import type { Lease } from "../../api/session-lease.ts";
+import type { Ec2Access } from "../../cloud/aws/ec2-access.ts";
+import type { KubeApi } from "../../kube/ports.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Metrics } from "../../lib/metrics.ts";
+import type { Cache, EventSink, Node } from "../shared/sources.ts";
+
+export interface AwsVirtualIPSettings {
+  /** Namespace of the session Leases. */
+  readonly installationNamespace: string;
+  /** Namespaces whose objects may omit `credentials`; `*` = all (`ambientCredentials.namespaces`). */
+  readonly ambientNamespaces: readonly string[];
+  /** `recovery.mode: Paused` of the installation. */
+  readonly isRecoveryPaused: boolean;
+}
+
+export interface AwsVirtualIPDeps {
+  readonly kube: KubeApi;
+  readonly virtualIPs: Cache<AwsVirtualIP> & { absorb(object: AwsVirtualIP): void };
+  readonly groups: Cache<FailoverGroup>;
+  readonly nodes: Cache<Node>;
+  /** Session Leases. */
+  readonly leases: Cache<Lease>;
+  readonly ec2: Ec2Access;
+  readonly events: EventSink;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly settings: AwsVirtualIPSettings;
+}
