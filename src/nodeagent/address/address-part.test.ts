@@ -1,0 +1,127 @@
+import { describe, expect, test } from "vitest";
+import { FakeAddresses } from "../../../test/fakes/fake-addresses.ts";
+import type { Holding } from "../guard-protocol.ts";
+import type { AddressPlan } from "../worker/part-plan.ts";
+import { AddressPart, chooseInterface } from "./address-part.ts";
+import { strayAddresses } from "./strays.ts";
+
+const plan: AddressPlan = {
+  kind: "address",
+  key: "vip",
+  resource: "vip",
+  onFailure: "Failover",
+  monitor: undefined,
+  startTimeoutMs: 1,
+  stopTimeoutMs: 1,
+  needs: [],
+  address: "10.1.0.20",
+  interfaces: [],
+  missingReason: "AddressMissing",
+};
+
+function setup(changed: Partial<AddressPlan> = {}) {
+  const addresses = new FakeAddresses({
+    lo: { mac: "00:00:00:00:00:00", addresses: ["127.0.0.1"] },
+    eth0: { mac: "02:00:00:00:00:01" },
+    eth1: { mac: "02:00:00:00:00:02", addresses: ["10.0.1.10"] },
+  });
+  const held: Holding[] = [];
+  const guard = { allows: true };
+  const abort = new AbortController();
+  const context = {
+    signal: abort.signal,
+    environment: {},
+    budgetMs: 1_000,
+    isUrgent: false,
+    hold: (holding: Holding) => Promise.resolve(guard.allows && held.push(holding) > 0),
+    released: (holding: Holding) =>
+      void held.splice(
+        held.findIndex((other) => JSON.stringify(other) === JSON.stringify(holding)),
+        1,
+      ),
+  };
+  const part = new AddressPart(
+    { ...plan, ...changed },
+    { addresses, announcer: addresses, connections: addresses, nodeAddress: () => "10.0.1.10" },
+  );
+  return { addresses, held, guard, abort, context, part };
+}
+
+describe("the address of a group", () => {
+  test("is put on the interface of the node's own address, noted before, announced after", async () => {
+    const { part, context, addresses, held } = setup();
+    expect(await part.start(context)).toEqual({ ok: true });
+    expect(addresses.held.get("eth1")).toContain("10.1.0.20");
+    expect(addresses.announced).toEqual(["eth1 10.1.0.20"]);
+    expect(held).toEqual([{ kind: "address", interface: "eth1", cidr: "10.1.0.20/32" }]);
+    expect(await part.check()).toEqual({ result: "good" });
+  });
+
+  test("is not brought up when the guard refuses, or when it should end early", async () => {
+    const refused = setup();
+    refused.guard.allows = false;
+    expect(await refused.part.start(refused.context)).toMatchObject({ ok: false });
+    const aborted = setup();
+    aborted.abort.abort();
+    expect(await aborted.part.start(aborted.context)).toMatchObject({ ok: false });
+    expect(refused.addresses.holds("10.1.0.20") || aborted.addresses.holds("10.1.0.20")).toBe(false);
+  });
+
+  test("is removed from every interface, with its connections reset before and after", async () => {
+    const { part, context, addresses, held } = setup();
+    await part.start(context);
+    addresses.tamper("eth0", "10.1.0.20", "add");
+    expect(await part.stop(context)).toEqual({ ok: true });
+    expect(addresses.holds("10.1.0.20")).toBe(false);
+    expect(addresses.resets).toHaveLength(2);
+    expect(held).toEqual([]);
+  });
+
+  test("that cannot be read is not called down", async () => {
+    const { part, context, addresses } = setup();
+    addresses.failure = new Error("ip is gone");
+    expect(await part.stop(context)).toMatchObject({ ok: false });
+    expect(await part.check()).toMatchObject({ result: "unknown" });
+  });
+
+  test("that is missing is proven wrong at once", async () => {
+    const { part } = setup();
+    expect(await part.check()).toMatchObject({ result: "bad", reason: "AddressMissing", isProven: true });
+  });
+
+  test("whose interface does not exist says so", async () => {
+    const { part, context } = setup({ interfaces: ["ens9"] });
+    expect(await part.start(context)).toMatchObject({ ok: false, message: expect.stringMatching(/ens9/) as string });
+  });
+});
+
+test("the interface is the one named, else that of the node's address, else the first that is up", async () => {
+  const { addresses } = setup();
+  const interfaces = await addresses.interfaces();
+  expect(chooseInterface(interfaces, ["ens5", "eth0"], "10.0.1.10")).toBe("eth0");
+  expect(chooseInterface(interfaces, [], "10.0.1.10")).toBe("eth1");
+  expect(chooseInterface(interfaces, [], "10.9.9.9")).toBe("eth0");
+});
+
+describe("strays", () => {
+  const facts = (address: string, prefixLength: number, label: string) => [
+    { name: "eth0", mac: "", isUp: true, addresses: [{ address, prefixLength, label }] },
+  ];
+  const claims = { known: new Set(["10.1.0.20"]), granted: new Set<string>(), nodeAddress: "10.0.1.10" };
+  const cases: readonly [string, ReturnType<typeof facts>, Partial<typeof claims>, boolean][] = [
+    ["an address of a group that is not granted", facts("10.1.0.20", 32, ""), {}, true],
+    ["an address with our label that no group knows", facts("10.1.0.99", 32, "eth0:us"), {}, true],
+    ["an address that is granted", facts("10.1.0.20", 32, "eth0:us"), { granted: new Set(["10.1.0.20"]) }, false],
+    [
+      "the node's own address, whatever an object claims",
+      facts("10.0.1.10", 32, "eth0"),
+      { known: new Set(["10.0.1.10"]) },
+      false,
+    ],
+    ["an address with a wider prefix", facts("10.1.0.20", 24, "eth0"), {}, false],
+    ["an address of somebody else", facts("10.1.0.30", 32, "eth0"), {}, false],
+  ];
+  test.each(cases)("%s", (_name, interfaces, changed, isStray) => {
+    expect(strayAddresses(interfaces, { ...claims, ...changed }).length > 0).toBe(isStray);
+  });
+});

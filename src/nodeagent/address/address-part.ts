@@ -1,0 +1,110 @@
+/**
+ * A group's address on this node: `address/32` on the interface that carries the node's traffic, announced to the
+ * neighbours. Going down cuts the connections to it before and after it is removed: the kernel would keep them.
+ */
+import { messageOf } from "../../lib/errors.ts";
+import type { Holding } from "../guard-protocol.ts";
+import type { Reading } from "../monitor/schedule.ts";
+import { DONE, failed, GUARD_REFUSED, type LocalPart, type StepContext } from "../worker/local-part.ts";
+import type { StepOutcome } from "../worker/group-state.ts";
+import type { AddressPlan } from "../worker/part-plan.ts";
+import {
+  type AddressAnnouncer,
+  type AddressPort,
+  holdersOf,
+  type InterfaceFacts,
+  type ServiceConnections,
+} from "./port.ts";
+
+export interface AddressPartModules {
+  readonly addresses: AddressPort;
+  readonly announcer: AddressAnnouncer;
+  readonly connections: ServiceConnections;
+  /** The node's own address, as far as it is known. */
+  readonly nodeAddress: () => string | undefined;
+}
+
+export class AddressPart implements LocalPart {
+  readonly #plan: AddressPlan;
+  readonly #modules: AddressPartModules;
+
+  constructor(plan: AddressPlan, modules: AddressPartModules) {
+    this.#plan = plan;
+    this.#modules = modules;
+  }
+
+  async start(context: StepContext): Promise<StepOutcome> {
+    const { addresses, announcer, nodeAddress } = this.#modules;
+    const { address } = this.#plan;
+    try {
+      const chosen = chooseInterface(await addresses.interfaces(), this.#plan.interfaces, nodeAddress());
+      if (chosen === undefined) return failed("ActivationFailed", this.#noInterface());
+      if (!(await context.hold(holding(chosen, address)))) return GUARD_REFUSED;
+      if (context.signal.aborted) return failed("ActivationFailed", "ended early");
+      await addresses.add(chosen, address);
+      announcer.announce(chosen, address);
+      return DONE;
+    } catch (thrown) {
+      return failed("ActivationFailed", messageOf(thrown));
+    }
+  }
+
+  async stop(context: StepContext): Promise<StepOutcome> {
+    const { addresses, connections } = this.#modules;
+    const { address } = this.#plan;
+    try {
+      const holders = holdersOf(await addresses.interfaces(), address);
+      if (holders.length > 0) {
+        await connections.reset({ addresses: [address], ports: [] });
+        await Promise.all(holders.map((name) => addresses.remove(name, address)));
+        // Some may have been made in between; without the address no new one can be.
+        await connections.reset({ addresses: [address], ports: [] });
+      }
+      const left = holdersOf(await addresses.interfaces(), address);
+      if (left.length > 0) return failed("Deactivating", `${address} is still on ${left.join(", ")}`);
+      for (const name of holders) context.released(holding(name, address));
+      return DONE;
+    } catch (thrown) {
+      return failed("Deactivating", messageOf(thrown));
+    }
+  }
+
+  async check(): Promise<Reading> {
+    const { address, missingReason } = this.#plan;
+    try {
+      const isHeld = holdersOf(await this.#modules.addresses.interfaces(), address).length > 0;
+      if (isHeld) return { result: "good" };
+      return {
+        result: "bad",
+        reason: missingReason,
+        message: `${address} is not on any interface of this node`,
+        isProven: true,
+      };
+    } catch (thrown) {
+      return { result: "unknown", message: messageOf(thrown) };
+    }
+  }
+
+  #noInterface(): string {
+    const wanted = this.#plan.interfaces;
+    return wanted.length > 0
+      ? `no interface of this node is called ${wanted.join(" or ")}`
+      : "no interface of this node is up and has an address; name one in spec.members[].interface";
+  }
+}
+
+function holding(interfaceName: string, address: string): Holding {
+  return { kind: "address", interface: interfaceName, cidr: `${address}/32` };
+}
+
+/** What was asked for or found by the controller; else the interface of the node's own address; else the first that is up. */
+export function chooseInterface(
+  interfaces: readonly InterfaceFacts[],
+  wanted: readonly string[],
+  nodeAddress: string | undefined,
+): string | undefined {
+  const named = wanted.find((name) => interfaces.some((facts) => facts.name === name));
+  if (wanted.length > 0) return named;
+  const own = nodeAddress === undefined ? undefined : holdersOf(interfaces, nodeAddress)[0];
+  return own ?? interfaces.find((facts) => facts.name !== "lo" && facts.isUp)?.name;
+}

@@ -1,0 +1,246 @@
+/**
+ * An inline command of a group: start, monitor and stop on the host, and the processes that start leaves behind.
+ *
+ *   stop ok ──nothing left──> down          stop failed ──again, later──> after the third time, or under a deadline:
+ *           └─something left: TERM, KILL, look again ──> down           kill what start left behind and look again
+ *
+ * A stop that failed proves nothing by itself: only processes of ours that were there and are gone do.
+ */
+import type { Clock } from "../../lib/clock.ts";
+import { sleep } from "../../lib/clock.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Holding } from "../guard-protocol.ts";
+import type { Reading } from "../monitor/schedule.ts";
+import {
+  DONE,
+  failed,
+  GUARD_REFUSED,
+  type LocalPart,
+  type StepContext,
+  type StopContext,
+} from "../worker/local-part.ts";
+import type { StepOutcome } from "../worker/group-state.ts";
+import type { CommandPlan } from "../worker/part-plan.ts";
+import { groupSelector } from "./environment.ts";
+import { CommandError, type CommandPort, type CommandResult, type ProcessPort, type ProcessRef } from "./port.ts";
+
+export interface CommandPartModules {
+  readonly commands: CommandPort;
+  readonly processes: ProcessPort;
+  readonly clock: Clock;
+}
+
+/** Failed stops after which what start left behind is killed. */
+const STOPS_BEFORE_KILL = 3;
+/** A service that stops cleanly may need so long after its stop command has ended, in milliseconds. */
+const LINGER_MS = 1_000;
+const TERM_GRACE_MS = 2_000;
+const KILL_WAIT_MS = 2_000;
+const LOOK_MS = 10;
+/** Under a deadline the stop command gets this part of the budget; the rest is for killing. */
+const URGENT_STOP_SHARE = 0.5;
+
+export class CommandPart implements LocalPart {
+  #plan: CommandPlan;
+  readonly #modules: CommandPartModules;
+  /** Sessions that our commands made, by their number. */
+  readonly #sessions = new Map<number, ProcessRef>();
+  #hadProcesses = false;
+  #failedStops = 0;
+
+  constructor(plan: CommandPlan, modules: CommandPartModules) {
+    this.#plan = plan;
+    this.#modules = modules;
+  }
+
+  /** Edited commands serve from the next use on. */
+  adopt(plan: CommandPlan): void {
+    this.#plan = plan;
+  }
+
+  async start(context: StepContext): Promise<StepOutcome> {
+    const { commands, processes } = this.#modules;
+    const { start, startTimeoutMs } = this.#plan;
+    const before = await processes.find(groupSelector(context.environment));
+    try {
+      await commands.check(start);
+      const refused = new AbortController();
+      const notes: Promise<unknown>[] = [];
+      const onSpawn = (leader: ProcessRef): void => {
+        notes.push(this.#note(leader, context).then((isAllowed) => (isAllowed ? undefined : refused.abort())));
+      };
+      const signal = AbortSignal.any([context.signal, refused.signal]);
+      const result = await commands.run({
+        argv: start,
+        environment: context.environment,
+        timeoutMs: startTimeoutMs,
+        signal,
+        onSpawn,
+      });
+      await Promise.all(notes);
+      const areNoted = await this.#adoptDaemons(before, context);
+      if (refused.signal.aborted || !areNoted) return GUARD_REFUSED;
+      return startOutcome(result, start, startTimeoutMs);
+    } catch (thrown) {
+      return failed(reasonOf(thrown, "ActivationFailed"), messageOf(thrown));
+    }
+  }
+
+  async stop(context: StopContext): Promise<StepOutcome> {
+    const { budgetMs, isUrgent } = context;
+    const beganMs = this.#modules.clock.monotonicMs();
+    if (this.#sessions.size > 0 && (await this.#left()).length > 0) this.#hadProcesses = true;
+    const stopMs = isUrgent ? Math.max(1, budgetMs * URGENT_STOP_SHARE) : Math.min(budgetMs, this.#plan.stopTimeoutMs);
+    const stopped = await this.#runStop(context, stopMs);
+    if (context.signal.aborted && !isUrgent) return failed("Deactivating", "the stop command was ended early");
+    this.#failedStops = stopped.ok ? 0 : this.#failedStops + 1;
+    const mustKill = stopped.ok || isUrgent || stopped.isTimeout || this.#failedStops >= STOPS_BEFORE_KILL;
+    if (!mustKill) return failed("Deactivating", stopped.message);
+    const remainingMs = budgetMs - (this.#modules.clock.monotonicMs() - beganMs);
+    const left = await this.#endProcesses(isUrgent ? Math.max(1, remainingMs) : undefined, stopped.ok);
+    if (left.length > 0)
+      return failed("Deactivating", `processes ${left.map((found) => found.pid).join(", ")} do not end`);
+    if (!stopped.ok && !this.#hadProcesses) return failed("Deactivating", stopped.message);
+    this.#forget(context);
+    return DONE;
+  }
+
+  async check(context: StepContext, timeoutMs: number): Promise<Reading> {
+    const argv = this.#plan.check;
+    if (argv === undefined) return { result: "good" };
+    try {
+      const result = await this.#modules.commands.run({
+        argv,
+        environment: context.environment,
+        timeoutMs,
+        signal: context.signal,
+      });
+      if (result.end === "aborted") return { result: "unknown", message: "ended early" };
+      if (result.end === "exited" && result.exitCode === 0) return { result: "good" };
+      return { result: "bad", reason: "ResourceFailed", message: describe(argv, result, timeoutMs), isProven: false };
+    } catch (thrown) {
+      return { result: "bad", reason: reasonOf(thrown, "ResourceFailed"), message: messageOf(thrown), isProven: false };
+    }
+  }
+
+  async #runStop(
+    context: StopContext,
+    timeoutMs: number,
+  ): Promise<{ ok: boolean; isTimeout: boolean; message: string }> {
+    const { stop, start } = this.#plan;
+    const { commands } = this.#modules;
+    try {
+      const result = await commands.run({
+        argv: stop,
+        environment: context.environment,
+        timeoutMs,
+        signal: context.signal,
+      });
+      const ok = result.end === "exited" && result.exitCode === 0;
+      return { ok, isTimeout: result.end === "timed-out", message: describe(stop, result, timeoutMs) };
+    } catch (thrown) {
+      // What may not be stopped from here could not be started from here either: then there is nothing to stop.
+      const couldStart =
+        this.#sessions.size > 0 ||
+        (await commands.check(start).then(
+          () => true,
+          () => false,
+        ));
+      return { ok: !couldStart, isTimeout: false, message: messageOf(thrown) };
+    }
+  }
+
+  /** Notes a session that our command made with the guard, which must end it when it cuts hard. */
+  #note(leader: ProcessRef, context: StepContext): Promise<boolean> {
+    this.#sessions.set(leader.processGroup, leader);
+    return context.hold(holding(leader));
+  }
+
+  /** A daemon that left its session still carries our environment; what was not there before is ours. */
+  async #adoptDaemons(before: readonly ProcessRef[], context: StepContext): Promise<boolean> {
+    const found = await this.#modules.processes.find(groupSelector(context.environment));
+    const isKnown = (ref: ProcessRef): boolean =>
+      this.#sessions.has(ref.processGroup) ||
+      before.some((old) => old.pid === ref.pid && old.startTicks === ref.startTicks);
+    const news = new Map(found.filter((ref) => !isKnown(ref)).map((ref) => [ref.processGroup, leaderOf(ref, found)]));
+    const answers = await Promise.all([...news.values()].map((leader) => this.#note(leader, context)));
+    return answers.every(Boolean);
+  }
+
+  async #left(): Promise<readonly ProcessRef[]> {
+    if (this.#sessions.size === 0) return [];
+    return this.#modules.processes.find({ sessions: [...this.#sessions.keys()], environment: {} });
+  }
+
+  /** Ends what start left behind; resolves to what would not end. */
+  async #endProcesses(budgetMs: number | undefined, isStopped: boolean): Promise<readonly ProcessRef[]> {
+    const graces: readonly [number, "SIGTERM" | "SIGKILL" | undefined][] =
+      budgetMs === undefined
+        ? [
+            [isStopped ? LINGER_MS : 0, "SIGTERM"],
+            [TERM_GRACE_MS, "SIGKILL"],
+            [KILL_WAIT_MS, undefined],
+          ]
+        : [
+            [0, "SIGTERM"],
+            [budgetMs / 4, "SIGKILL"],
+            [budgetMs / 2, undefined],
+          ];
+    for (const [waitMs, signal] of graces) {
+      const left = await this.#untilGone(waitMs);
+      if (left.length === 0) return [];
+      this.#hadProcesses = true;
+      if (signal !== undefined) this.#modules.processes.signal(left, signal);
+    }
+    return this.#left();
+  }
+
+  async #untilGone(waitMs: number): Promise<readonly ProcessRef[]> {
+    const { clock } = this.#modules;
+    const endMs = clock.monotonicMs() + waitMs;
+    for (;;) {
+      const left = await this.#left();
+      if (left.length === 0 || clock.monotonicMs() >= endMs) return left;
+      await sleep(clock, LOOK_MS);
+    }
+  }
+
+  #forget(context: StepContext): void {
+    for (const leader of this.#sessions.values()) context.released(holding(leader));
+    this.#sessions.clear();
+    this.#hadProcesses = false;
+    this.#failedStops = 0;
+  }
+}
+
+function holding(leader: ProcessRef): Holding {
+  return { kind: "process-group", processGroup: leader.processGroup, startTicks: leader.startTicks };
+}
+
+/** Start 0: the leader has ended; its number stays taken while its group lives. */
+function leaderOf(member: ProcessRef, found: readonly ProcessRef[]): ProcessRef {
+  const { processGroup } = member;
+  return found.find((ref) => ref.pid === processGroup) ?? { pid: processGroup, processGroup, startTicks: 0 };
+}
+
+function startOutcome(result: CommandResult, argv: readonly string[], timeoutMs: number): StepOutcome {
+  if (result.end === "exited" && result.exitCode === 0) return DONE;
+  return failed(
+    result.end === "timed-out" ? "ActivationTimeout" : "ActivationFailed",
+    describe(argv, result, timeoutMs),
+  );
+}
+
+function reasonOf(thrown: unknown, otherwise: string): string {
+  return thrown instanceof CommandError && thrown.code === "CommandNotAllowed" ? thrown.code : otherwise;
+}
+
+function describe(argv: readonly string[], result: CommandResult, timeoutMs: number): string {
+  const how =
+    result.end === "timed-out"
+      ? `did not end within ${timeoutMs} ms`
+      : result.end === "aborted"
+        ? "was ended early"
+        : `ended with ${result.exitCode ?? "a signal"}`;
+  return `${argv.join(" ")} ${how}${result.output === "" ? "" : `: ${result.output}`}`;
+}
