@@ -13,7 +13,7 @@ import {
   type StepOutcome,
 } from "../../src/nodeagent/worker/group-state.ts";
 import { planParts } from "../../src/nodeagent/worker/part-plan.ts";
-import { SESSION, workerObjects } from "./worker-group.ts";
+import { grantTo, type GroupOptions, SESSION, workerGroup, workerObjects } from "./worker-group.ts";
 
 const OK: StepOutcome = { ok: true };
 
@@ -190,3 +190,21 @@ function wordsOf(effect: GroupEffect): string {
       return effect.type;
   }
 }
+
+export function machineHost(options: GroupOptions = {}): MachineHost {
+  const made = new MachineHost(workerGroup(options));
+  made.restart();
+  made.trace.length = 0;
+  return made;
+}
+
+export function activeMachine(options: GroupOptions = {}): MachineHost {
+  const made = machineHost({ ...options, status: { ...grantTo("node1", 5), ...options.status } });
+  made.settle();
+  if (made.report()?.state !== "Active") throw new Error("the group did not become active");
+  made.trace.length = 0;
+  return made;
+}
+
+export const moveTo = (node: string) => (made: MachineHost) =>
+  made.write((group) => ({ ...group, status: { ...group.status, target: { node, cause: "Requested" } } }));

@@ -1,0 +1,213 @@
+/**
+ * Carries out what the group machine decides: API calls, questions to the guard, steps on the host. Every outcome comes
+ * back as an event; nothing is decided here.
+ */
+import type { FailoverGroup, MemberReport } from "../../api/generated/types.ts";
+import { agentFieldManager, API_VERSION, FAILOVER_GROUP } from "../../api/kinds.ts";
+import { isKubeError, type KubeApi, keyOf, keyText, type KubeObject, type ObjectKey } from "../../kube/ports.ts";
+import { readInstant, type Timer } from "../../lib/clock.ts";
+import { messageOf } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { GrantRef } from "../guard-protocol.ts";
+import { step } from "./group-machine.ts";
+import { type GroupEffect, type GroupEvent, type GroupState, initialGroupState, isProvenDown } from "./group-state.ts";
+import type { PartPlan } from "./part-plan.ts";
+import { type PartModules, PartRunner } from "./part-runner.ts";
+
+export interface GroupDriverModules extends PartModules {
+  readonly api: KubeApi;
+  readonly log: Logger;
+  readonly plan: (group: FailoverGroup) => PartPlan[];
+  /** The answer to a write of ours, for the cache. */
+  readonly absorb: (group: FailoverGroup) => void;
+}
+
+interface ReportPatch extends KubeObject {
+  readonly status: { readonly reports: readonly MemberReport[] };
+}
+
+export class GroupDriver {
+  readonly #key: ObjectKey;
+  readonly #uid: string;
+  readonly #node: string;
+  readonly #modules: GroupDriverModules;
+  readonly #runner: PartRunner;
+  readonly #events: GroupEvent[] = [];
+  #state: GroupState;
+  #isStepping = false;
+  #wake: Timer | undefined;
+  #heldPorts: readonly number[] = [];
+
+  constructor(group: FailoverGroup, node: string, modules: GroupDriverModules) {
+    this.#key = keyOf(group);
+    this.#uid = group.metadata.uid ?? "";
+    this.#node = node;
+    this.#modules = { ...modules, log: modules.log.child({ group: keyText(this.#key) }) };
+    this.#state = initialGroupState(node);
+    this.#runner = new PartRunner(node, modules, (event) => this.dispatch(event));
+  }
+
+  get state(): GroupState {
+    return this.#state;
+  }
+
+  get isProvenDown(): boolean {
+    return isProvenDown(this.#state);
+  }
+
+  /** Nothing is left to do and the object is gone. */
+  get isFinished(): boolean {
+    return this.#state.isGone && this.#state.tenure === undefined;
+  }
+
+  /** Addresses that may be up here now. */
+  get grantedAddresses(): string[] {
+    return Object.values(this.#state.tenure?.parts ?? {}).flatMap(({ plan, isClean }) =>
+      plan.kind === "address" && !isClean ? [plan.address] : [],
+    );
+  }
+
+  see(group: FailoverGroup): void {
+    if (group.metadata.uid !== this.#uid) return this.dispatch({ type: "gone" });
+    this.dispatch({ type: "seen", group, plans: this.#modules.plan(group), isConsistent: false });
+  }
+
+  /** Objects that the group refers to have changed. */
+  replan(): void {
+    if (this.#state.group !== undefined)
+      this.dispatch({ type: "planned", plans: this.#modules.plan(this.#state.group) });
+  }
+
+  /** Steps are taken one at a time, also when an effect answers at once. */
+  dispatch(event: GroupEvent): void {
+    this.#events.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#step(next);
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  /** Resolves when no step on the host is in flight. */
+  settled(): Promise<void> {
+    return this.#runner.settled();
+  }
+
+  close(): void {
+    this.#wake?.cancel();
+  }
+
+  #step(event: GroupEvent): void {
+    const before = this.#state;
+    const { state, effects, wakeAtMs } = step(before, event, readInstant(this.#modules.clock));
+    this.#state = state;
+    this.#logStage(before, state);
+    this.#wake?.cancel();
+    const nowMs = this.#modules.clock.monotonicMs();
+    this.#wake =
+      wakeAtMs === undefined
+        ? undefined
+        : this.#modules.clock.setTimer(Math.max(0, wakeAtMs - nowMs), () => this.dispatch({ type: "tick" }));
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: GroupEffect): void {
+    switch (effect.type) {
+      case "read":
+        return void this.#read();
+      case "ask":
+        return void this.#ask(effect.grant);
+      case "write":
+        return void this.#write(effect.report, effect.resourceVersion);
+      case "start":
+        this.#holdServicePorts();
+        return this.#runner.run(effect);
+      case "stop":
+      case "check":
+        return this.#runner.run(effect);
+      case "abort":
+        return this.#runner.abort(effect.part);
+      case "cutConnections":
+        return void this.#cut(effect.ports);
+      case "tellDeactivated":
+        return this.#tellDeactivated(effect.grant);
+    }
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const group = await this.#modules.api.get<FailoverGroup>(FAILOVER_GROUP, this.#key);
+      if (group === undefined || group.metadata.uid !== this.#uid) return this.dispatch({ type: "gone" });
+      return this.dispatch({ type: "seen", group, plans: this.#modules.plan(group), isConsistent: true });
+    } catch (thrown) {
+      this.#modules.log.warn("the group cannot be read", { error: messageOf(thrown) });
+      return this.dispatch({ type: "readFailed" });
+    }
+  }
+
+  async #ask(grant: GrantRef): Promise<void> {
+    const denied = await this.#modules.guard.mayActivate(grant);
+    if (denied !== undefined)
+      this.#modules.log.info("the guard does not allow the grant", { epoch: grant.epoch, reason: denied });
+    this.dispatch({ type: "answered", epoch: grant.epoch, denied });
+  }
+
+  async #write(report: MemberReport, resourceVersion: string): Promise<void> {
+    const { namespace, name } = this.#key;
+    const body: ReportPatch = {
+      apiVersion: API_VERSION,
+      kind: FAILOVER_GROUP.kind,
+      metadata: { name, namespace, resourceVersion },
+      status: { reports: [report] },
+    };
+    const fieldManager = agentFieldManager(this.#node);
+    try {
+      const patch = { type: "apply", body, fieldManager, force: true } as const;
+      const group = await this.#modules.api.patch<FailoverGroup>(FAILOVER_GROUP, this.#key, patch, {
+        subresource: "status",
+      });
+      this.#modules.absorb(group);
+      this.dispatch({ type: "stored", group, plans: this.#modules.plan(group) });
+    } catch (thrown) {
+      const isConflict = isKubeError(thrown, "Conflict");
+      if (!isConflict)
+        this.#modules.log.warn("the report cannot be stored", { state: report.state, error: messageOf(thrown) });
+      this.dispatch({ type: "notStored", isConflict });
+    }
+  }
+
+  async #cut(ports: readonly number[]): Promise<void> {
+    await this.#modules.connections.reset({ addresses: [], ports });
+    this.dispatch({ type: "connectionsCut" });
+  }
+
+  /** The guard resets their connections when it cuts hard; whether it notes them decides nothing. */
+  #holdServicePorts(): void {
+    const ports = this.#state.group?.spec.servicePorts ?? [];
+    for (const port of ports.filter((wanted) => !this.#heldPorts.includes(wanted)))
+      void this.#modules.guard.hold({ kind: "service-port", port });
+    this.#heldPorts = ports;
+  }
+
+  #tellDeactivated(grant: GrantRef): void {
+    for (const port of this.#heldPorts)
+      this.#modules.guard.tell({ type: "holdingRemoved", holding: { kind: "service-port", port } });
+    this.#heldPorts = [];
+    this.#modules.guard.tell({ type: "deactivated", grant });
+  }
+
+  #logStage(before: GroupState, after: GroupState): void {
+    const stage = after.tenure?.stage;
+    if (before.tenure?.stage === stage && before.tenure?.grant.epoch === after.tenure?.grant.epoch) return;
+    const troubles = Object.values(after.tenure?.parts ?? {}).flatMap(({ plan, trouble }) =>
+      trouble === undefined ? [] : [`${plan.key}: ${trouble.message}`],
+    );
+    this.#modules.log.info("group changed its stage", {
+      stage: stage ?? "none",
+      epoch: after.tenure?.grant.epoch ?? before.tenure?.grant.epoch,
+      troubles,
+    });
+  }
+}

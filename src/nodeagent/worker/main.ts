@@ -1,0 +1,117 @@
+/**
+ * `understudy agent-worker`: the guard's child. Wires the worker to the host, the API server and the channel to its
+ * guard. When the channel closes the guard is gone, and everything goes down.
+ */
+import { join } from "node:path";
+import { AWS_VIRTUAL_IP, FAILOVER_GROUP, LB_PROBE_PORT } from "../../api/kinds.ts";
+import type { AwsVirtualIP, FailoverGroup, LbProbePort } from "../../api/generated/types.ts";
+import { LOG_FORMATS, LOG_LEVELS, pinoLog } from "../../host/pino-log.ts";
+import { systemClock } from "../../host/system-clock.ts";
+import { systemRandom } from "../../host/system-random.ts";
+import { Informer, type InformerModules } from "../../kube/informer.ts";
+import { RestKubeApi } from "../../kube/rest-client.ts";
+import { inClusterServer, SERVICE_ACCOUNT_FILES, tokenConnection } from "../../kube/token-connection.ts";
+import type { Logger } from "../../lib/log.ts";
+import { type AddressPort, type ServiceConnections, silentAnnouncer } from "../address/port.ts";
+import type { GuardToWorker, WorkerToGuard } from "../guard-protocol.ts";
+import { LinuxAddresses } from "../linux/addresses.ts";
+import { LinuxCommands } from "../linux/commands.ts";
+import { LinuxConnections } from "../linux/connections.ts";
+import { FileAddresses } from "../linux/file-addresses.ts";
+import { GratuitousArp } from "../linux/gratuitous-arp.ts";
+import { LinuxListeners } from "../linux/listeners.ts";
+import { LinuxProcesses } from "../linux/processes.ts";
+import { parseWorkerOptions, type WorkerOptions } from "./flags.ts";
+import { ForwardedMetrics } from "./forwarded-metrics.ts";
+import { GuardLink } from "./guard-link.ts";
+import { Worker } from "./worker.ts";
+
+/** Exit codes: 1 the guard is gone, or it was not started by one; 2 wrong usage. */
+export async function runWorker(argv: readonly string[]): Promise<number> {
+  const options = parseWorkerOptions(argv);
+  const log = makeLog(options);
+  if (process.send === undefined) {
+    log.error("agent-worker is started by `understudy agent`, not by hand");
+    return 2;
+  }
+  // The guard decides when this process ends; a signal to the whole group must not race it.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
+  const clock = systemClock;
+  const channel = { send: (message: WorkerToGuard) => void (process.connected && process.send?.(message)) };
+  const metrics = new ForwardedMetrics({ clock }, (operations) => guard.tell({ type: "metrics", operations }));
+  const guard: GuardLink = new GuardLink(channel, { clock }, (message) => worker.told(message));
+  const api = new RestKubeApi(
+    {
+      connection: await connectionOf(options),
+      timeoutMs: options.requestTimeoutMs * 4,
+      fieldManager: "understudy-agent",
+    },
+    { clock, metrics },
+  );
+  const informers = informersOf({ api, clock, random: systemRandom, log, metrics });
+  const worker: Worker = new Worker(options.node, {
+    api,
+    clock,
+    log,
+    metrics,
+    guard,
+    ...informers,
+    ...hostOf(options, log),
+  });
+  const lost = Promise.withResolvers<void>();
+  process.on("message", (message) => guard.receive(message as GuardToWorker));
+  process.on("disconnect", () => lost.resolve());
+  if (!process.connected) lost.resolve();
+  worker.start();
+  for (const informer of Object.values(informers)) informer.start();
+  void Promise.all(Object.values(informers).map((informer) => informer.synced)).then(() => worker.synced());
+  await lost.promise;
+  await worker.abandon(options.stopBudgetMs);
+  log.flush();
+  // Nothing of this process may outlive its guard, whatever is still open.
+  process.exit(1);
+}
+
+function informersOf(modules: InformerModules) {
+  return {
+    groups: new Informer<FailoverGroup>({ type: FAILOVER_GROUP }, modules),
+    virtualIps: new Informer<AwsVirtualIP>({ type: AWS_VIRTUAL_IP }, modules),
+    probePorts: new Informer<LbProbePort>({ type: LB_PROBE_PORT }, modules),
+  };
+}
+
+function hostOf(options: WorkerOptions, log: Logger) {
+  const clock = systemClock;
+  const isFile = options.addressBackend === "file";
+  const addresses: AddressPort = isFile
+    ? new FileAddresses(join(options.stateFolder, "addresses.json"))
+    : new LinuxAddresses({ clock });
+  const ownerId = process.getuid?.() ?? 0;
+  const hostRoot = options.hostRoot === "/" ? "" : options.hostRoot;
+  const noConnections: ServiceConnections = { reset: () => Promise.resolve(false) };
+  return {
+    addresses,
+    announcer: isFile ? silentAnnouncer : new GratuitousArp({ addresses, clock, log }),
+    connections: isFile ? noConnections : new LinuxConnections({ log }),
+    listeners: new LinuxListeners({ bindAddress: options.probeAddress }, { clock }),
+    commands: new LinuxCommands({ directories: options.execDirectories, hostRoot, ownerId }, { clock }),
+    processes: new LinuxProcesses(),
+  };
+}
+
+async function connectionOf(options: WorkerOptions) {
+  const inCluster = inClusterServer(process.env);
+  const server = options.apiServer ?? inCluster;
+  if (server === undefined) throw new RangeError("--api-server is required outside a cluster");
+  const isInCluster = options.apiServer === undefined;
+  const tokenFile = options.tokenFile ?? (isInCluster ? SERVICE_ACCOUNT_FILES.token : undefined);
+  const caFile = options.caFile ?? (isInCluster ? SERVICE_ACCOUNT_FILES.ca : undefined);
+  const files = { ...(tokenFile === undefined ? {} : { tokenFile }), ...(caFile === undefined ? {} : { caFile }) };
+  return await tokenConnection({ server, ...files }, { clock: systemClock });
+}
+
+function makeLog(options: WorkerOptions) {
+  const level = LOG_LEVELS.find((known) => known === options.logLevel) ?? "info";
+  const format = LOG_FORMATS.find((known) => known === options.logFormat) ?? "json";
+  return pinoLog({ level, format, fields: { process: "agent-worker", node: options.node } });
+}
