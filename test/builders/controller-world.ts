@@ -2,18 +2,18 @@
  * The FailoverGroup reconciler with its loop, poller and caches on the in-process API server under a fake clock, and
  * scripted agents beside it. `advance` also watches the invariant: never two agents serving at one instant.
  */
-import { FAILOVER_GROUP, KINDS, RESOURCE_KINDS, type ResourceKind } from "../../src/api/kinds.ts";
-import type { FailoverGroup, FailoverGroupSpec, LbProbePort, ObjectByKind } from "../../src/api/generated/types.ts";
+import type { FailoverGroup, FailoverGroupSpec, LbProbePort } from "../../src/api/generated/types.ts";
+import { FAILOVER_GROUP, KINDS } from "../../src/api/kinds.ts";
 import { presetTimings } from "../../src/api/timings.ts";
+import type { Ec2Access } from "../../src/cloud/aws/ec2-access.ts";
 import { Deposed, type Fence } from "../../src/controller/contract.ts";
-import { ReconcileLoop } from "../../src/controller/reconcile-loop.ts";
-import { Informer } from "../../src/kube/informer.ts";
-import type { KubeApi, KubeObject, ResourceType } from "../../src/kube/ports.ts";
+import type { KubeApi, ResourceType } from "../../src/kube/ports.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { noMetrics } from "../../src/lib/metrics.ts";
-import { FailoverGroupReconciler } from "../../src/reconcilers/failover-group/reconciler.ts";
 import { SessionPoller } from "../../src/reconcilers/failover-group/session-poller.ts";
-import type { Node, ResourceCaches } from "../../src/reconcilers/shared/sources.ts";
+import type { RegistryModules } from "../../src/reconcilers/registry.ts";
+import type { EventSink } from "../../src/reconcilers/shared/sources.ts";
+import { type ControllerCaches, type Loops, makeCaches, makeLoops, wire } from "../../src/reconcilers/wiring.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { InProcessKube } from "../fakes/in-process-kube.ts";
 import { seededRandom } from "../fakes/seeded-random.ts";
@@ -33,65 +33,67 @@ export interface ToldEvent {
 /** One replica of the controller, with its own caches and memory. */
 export class Replica {
   readonly poller: SessionPoller;
-  readonly loop: ReconcileLoop<unknown, unknown>;
-  readonly #informers: Informer<KubeObject>[] = [];
+  readonly #loops: Loops;
+  readonly #caches: ControllerCaches;
   #isLeader = false;
 
   constructor(kube: KubeApi, clock: FakeClock, told: ToldEvent[]) {
-    const modules = { api: kube, clock, random: seededRandom(7), log: silentLog, metrics: noMetrics };
-    const informer = <T extends KubeObject>(type: ResourceType): Informer<T> => {
-      const made = new Informer<T>({ type }, modules);
-      this.#informers.push(made as unknown as Informer<KubeObject>);
-      return made;
-    };
-    const groups = informer<FailoverGroup>(FAILOVER_GROUP);
-    const nodes = informer<Node>(NODE);
-    const resources = Object.fromEntries(
-      RESOURCE_KINDS.map((kind) => [kind, informer<ObjectByKind[typeof kind]>(KINDS[kind])]),
-    ) as unknown as ResourceCaches & Record<ResourceKind, Informer<KubeObject>>;
-    this.poller = new SessionPoller({ namespace: LEASES, timings: TIMINGS }, { kube, clock, log: silentLog });
-    const reconciler = new FailoverGroupReconciler({
-      kube,
-      clock,
-      log: silentLog,
-      metrics: noMetrics,
-      sessions: this.poller,
-      caches: { groups, nodes, resources },
-      settings: { timings: TIMINGS, isRecoveryPaused: false },
-      leaseNamespace: LEASES,
-      events: { tell: (_object, type, reason, message) => void told.push({ type, reason, message }) },
-    });
+    const shared = { clock, random: seededRandom(7), log: silentLog, metrics: noMetrics };
+    this.#caches = makeCaches(LEASES, { ...shared, api: kube });
+    this.poller = new SessionPoller({ namespace: LEASES, timings: TIMINGS }, { kube, ...shared });
     const fence: Fence = {
       assertLeader: () => {
         if (!this.#isLeader) throw new Deposed("not the leader");
       },
     };
-    this.loop = new ReconcileLoop(reconciler, {}, { ...modules, fence }) as unknown as ReconcileLoop<unknown, unknown>;
-    const all = (): void =>
-      groups
-        .list()
-        .forEach((group) =>
-          this.loop.enqueue({ namespace: group.metadata.namespace ?? "", name: group.metadata.name }),
-        );
-    groups.onChange((key) => this.loop.enqueue(key));
-    nodes.onChange(all);
-    for (const kind of RESOURCE_KINDS) resources[kind].onChange(all);
-    this.poller.onChange(all);
-    for (const each of this.#informers) each.start();
+    const events: EventSink = { tell: (_object, type, reason, message) => void told.push({ type, reason, message }) };
+    const { groups, nodes, leases } = this.#caches;
+    const ec2: Ec2Access = { knowledgeOf: () => Promise.reject(new Error("no cloud in this world")) };
+    const modules: RegistryModules = {
+      kube,
+      caches: this.#caches,
+      failoverGroup: {
+        ...shared,
+        kube,
+        events,
+        sessions: this.poller,
+        caches: this.#caches,
+        settings: { timings: TIMINGS, isRecoveryPaused: false },
+        leaseNamespace: LEASES,
+      },
+      awsVirtualIP: {
+        ...shared,
+        kube,
+        events,
+        groups,
+        nodes,
+        leases,
+        ec2,
+        settings: { installationNamespace: LEASES, ambientNamespaces: ["*"], isRecoveryPaused: false },
+      },
+    };
+    this.#loops = makeLoops(modules, { ...shared, fence });
+    wire(this.#caches, this.#loops, this.poller);
+    for (const informer of this.#informers()) informer.start();
+  }
+
+  #informers(): { start(): void; stop(): Promise<void> }[] {
+    const { groups, nodes, leases, resources } = this.#caches;
+    return [groups, nodes, leases, ...Object.values(resources)];
   }
 
   lead(): void {
     this.#isLeader = true;
     this.poller.start();
-    this.loop.start();
+    for (const loop of Object.values(this.#loops)) loop.start();
   }
 
   /** Stops acting at once, as a process that was killed. */
   kill(): void {
     this.#isLeader = false;
     this.poller.stop();
-    void this.loop.stop();
-    for (const each of this.#informers) void each.stop();
+    for (const loop of Object.values(this.#loops)) void loop.stop();
+    for (const informer of this.#informers()) void informer.stop();
   }
 }
 

@@ -102,16 +102,28 @@ const membersExist: GroupCheck = (seen) => {
   }));
 };
 
-/** A person or the cloud answered; the truth is known and wrong. What could not be read is Unknown and blocks nothing. */
+/** These are about one member, about a part that can be done without, or told in their own place. */
+const PARTIAL_REASONS: readonly string[] = [
+  "PortInUse",
+  "SourceDestCheckOn",
+  "EniMismatch",
+  "UnknownMember",
+  "MemberNotInBackendPool",
+  "NotImplemented",
+  "NoEgressAfterMove",
+];
+
+/** The truth is known and wrong; what could not be read is Unknown and blocks nothing. */
 const objectsPass: GroupCheck = (seen) =>
   seen.resources.flatMap(({ object }) => {
     const preflight = object?.conditions.find((condition) => condition.type === "PreflightOK");
     if (object === undefined || preflight?.status !== "False" || preflight.reason === "NotChecked") return [];
+    const message = `${object.kind} ${object.name}: ${preflight.reason}: ${preflight.message}`;
     return [
       {
-        preflight: "Failed" as const,
-        message: `${object.kind} ${object.name}: ${preflight.reason}: ${preflight.message}`,
-        blocks: "Start" as const,
+        preflight: preflight.reason === "NotImplemented" ? ("NotImplemented" as const) : ("Failed" as const),
+        message,
+        blocks: PARTIAL_REASONS.includes(preflight.reason) ? ("Nothing" as const) : ("Start" as const),
       },
     ];
   });

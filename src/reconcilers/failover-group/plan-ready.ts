@@ -21,7 +21,9 @@ export function fact<C extends ConditionType<"FailoverGroup">>(
   return wantedWithRemedy("FailoverGroup", type, status, reason, message);
 }
 
+/** The remedies of `Blocked` and `NoCandidate` point elsewhere; the message names what is in the way. */
 function no(reason: ReadyReason, message: string): WantedCondition {
+  if (reason === "Blocked") return wanted("FailoverGroup", "Ready", "False", reason, message);
   return fact("Ready", "False", reason, message);
 }
 
@@ -107,8 +109,7 @@ function isPlanned(cause: Cause): boolean {
 export function progressOf(draft: Draft, ready: WantedCondition, isGranting: boolean): WantedCondition[] {
   const { status, blocked } = draft;
   if (ready.status === "True") return [];
-  if (blocked?.stalled !== undefined)
-    return [wanted("FailoverGroup", "Stalled", "True", blocked.stalled, ready.message)];
+  if (blocked?.stalled !== undefined) return [fact("Stalled", "True", blocked.stalled, blocked.message)];
   const working = (reason: Reason<"FailoverGroup", "Reconciling">): WantedCondition[] => [
     wanted("FailoverGroup", "Reconciling", "True", reason, ready.message),
   ];

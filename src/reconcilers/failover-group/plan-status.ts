@@ -88,13 +88,16 @@ function standbyOf(draft: Draft): WantedCondition {
   return fact("StandbyReady", "False", "NoStandby", "no other member may take over");
 }
 
+const MAX_PROBLEMS_TOLD = 4;
+
 function preflightOf(draft: Draft): WantedCondition {
   const problems = groupProblems(draft.seen);
   const first = problems[0];
   if (first === undefined) return fact("PreflightOK", "True", "Passed", "everything that the group names was checked");
-  const more = problems.length === 1 ? "" : ` (and ${problems.length - 1} more)`;
   const status = first.preflight === "NotChecked" ? "Unknown" : "False";
-  return wantedWithRemedy("FailoverGroup", "PreflightOK", status, first.preflight, `${first.message}${more}`);
+  const more = problems.length > MAX_PROBLEMS_TOLD ? ` (and ${problems.length - MAX_PROBLEMS_TOLD} more)` : "";
+  const told = problems.slice(0, MAX_PROBLEMS_TOLD).map(({ message }) => message);
+  return wantedWithRemedy("FailoverGroup", "PreflightOK", status, first.preflight, `${told.join("; ")}${more}`);
 }
 
 function watchdogOf(draft: Draft): WantedCondition {

@@ -9,6 +9,11 @@ export interface Cache<T extends KubeObject> {
   list(): readonly T[];
 }
 
+/** A cache that takes in the answers to our own writes, so that the next look does not see the state before them. */
+export interface WritableCache<T extends KubeObject> extends Cache<T> {
+  absorb(object: T): void;
+}
+
 export type ResourceCaches = { readonly [Kind in ResourceKind]: Cache<ObjectByKind[Kind]> };
 
 /** A Node, as far as this product reads it. */

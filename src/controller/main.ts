@@ -1,0 +1,338 @@
+/**
+ * `understudy controller`: composes the controller with the real cluster and clouds and runs it. Decides nothing.
+ *
+ * Everything a failover needs is loaded and warm before this process stands for election: caches, connections, the
+ * cloud's SDK. Two replicas run, one leads.
+ */
+import { parseArgs } from "node:util";
+import { deriveTimings, PRESETS, type Preset, type Timings } from "../api/timings.ts";
+import { Ec2Clients } from "../cloud/aws/ec2-access.ts";
+import { type HostLogger, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, pinoLog } from "../host/pino-log.ts";
+import { type PrometheusMetrics, prometheusMetrics } from "../host/prometheus.ts";
+import { untilAskedToEnd } from "../host/signals.ts";
+import { systemClock } from "../host/system-clock.ts";
+import { systemRandom } from "../host/system-random.ts";
+import { openCluster } from "../kube/connection.ts";
+import { RestKubeApi } from "../kube/rest-client.ts";
+import { parseDurationMs } from "../lib/duration.ts";
+import { messageOf } from "../lib/errors.ts";
+import { SessionPoller } from "../reconcilers/failover-group/session-poller.ts";
+import type { RegistryModules } from "../reconcilers/registry.ts";
+import { type ControllerCaches, makeCaches, makeLoops, wire } from "../reconcilers/wiring.ts";
+import { Deposed, type Fence } from "./contract.ts";
+import { EventRecorder } from "./event-recorder.ts";
+import { startHealthServer } from "./health-server.ts";
+import { LeaderElection } from "./leader-election.ts";
+import type { ElectionTimings } from "./lease-election.ts";
+import { Manager } from "./manager.ts";
+
+export const CONTROLLER_HELP = `Usage: understudy controller [flags]
+
+The controller: decides where groups run and does all calls to clouds. Runs in two replicas, of which one leads.
+
+  --namespace NS                 the installation's namespace, with the session Leases (understudy-system)
+  --kubeconfig F                 (KUBECONFIG, then the pod's service account, then ~/.kube/config)
+  --identity NAME                name of this replica (the host's name)
+  --preset P                     ${PRESETS.join(", ")} (default)
+  --session-duration D           L; everything else is derived from it
+  --metrics-port N               /metrics (9810)
+  --health-port N                /healthz and /readyz (9812)
+  --aws-endpoint URL             VPC endpoint or emulator for EC2 (AWS's own)
+  --ambient-namespace NS         who may omit credentials; repeatable (all)
+  --recovery-mode M              Automatic, Paused (Automatic)
+  --exec-directory DIR           accepted for symmetry with the agent, which checks commands; repeatable
+  --log-level L, --log-format F  debug, info, warn, error (info); json, pretty (json)
+
+Example:
+  understudy controller --kubeconfig ~/.kube/config --identity controller-1 --preset fast
+
+Exit codes: 0 stopped as asked, 1 could not run or leadership was lost, 2 wrong usage.
+`;
+
+const FLAGS = {
+  namespace: { type: "string", default: "understudy-system" },
+  kubeconfig: { type: "string" },
+  identity: { type: "string" },
+  preset: { type: "string", default: "default" },
+  "session-duration": { type: "string" },
+  "metrics-port": { type: "string", default: "9810" },
+  "health-port": { type: "string", default: "9812" },
+  "aws-endpoint": { type: "string" },
+  "ambient-namespace": { type: "string", multiple: true },
+  "recovery-mode": { type: "string", default: "Automatic" },
+  "exec-directory": { type: "string", multiple: true },
+  "log-level": { type: "string", default: "info" },
+  "log-format": { type: "string", default: "json" },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
+
+interface ControllerOptions {
+  readonly namespace: string;
+  readonly kubeconfig: string | undefined;
+  readonly identity: string;
+  readonly preset: Preset;
+  readonly timings: Timings;
+  readonly metricsPort: number;
+  readonly healthPort: number;
+  readonly awsEndpoint: string | undefined;
+  readonly ambientNamespaces: readonly string[];
+  readonly isRecoveryPaused: boolean;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
+
+class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+const FIELD_MANAGER = "understudy-controller";
+const LEADER_LEASE = "understudy-controller";
+/** Default deadline of one request to the API server, in milliseconds. */
+const REQUEST_TIMEOUT_MS = 5_000;
+const DRAIN_TIMEOUT_MS = 5_000;
+const EVENTS_TIMEOUT_MS = 1_000;
+
+/** How fast a standby replica takes over when the leader dies. A leader that ends in order releases at once. */
+const ELECTION_TIMINGS: Readonly<Record<Preset, ElectionTimings>> = {
+  default: {
+    leaseDurationMs: 15_000,
+    renewDeadlineMs: 10_000,
+    renewIntervalMs: 2_000,
+    requestTimeoutMs: 2_000,
+    marginMs: 500,
+  },
+  fast: {
+    leaseDurationMs: 4_000,
+    renewDeadlineMs: 3_000,
+    renewIntervalMs: 500,
+    requestTimeoutMs: 1_000,
+    marginMs: 250,
+  },
+  "azure-freeze-tolerant": {
+    leaseDurationMs: 60_000,
+    renewDeadlineMs: 50_000,
+    renewIntervalMs: 5_000,
+    requestTimeoutMs: 5_000,
+    marginMs: 1_000,
+  },
+};
+
+/** Runs until SIGTERM or SIGINT; resolves to the exit code of `CONTROLLER_HELP`. */
+export async function runController(argv: readonly string[]): Promise<number> {
+  let options: ControllerOptions | undefined;
+  try {
+    options = parseOptions(argv);
+  } catch (thrown) {
+    if (!(thrown instanceof UsageError)) throw thrown;
+    process.stderr.write(`understudy controller: ${thrown.message}\n\n${CONTROLLER_HELP}`);
+    return 2;
+  }
+  if (options === undefined) {
+    process.stdout.write(CONTROLLER_HELP);
+    return 0;
+  }
+  const log = pinoLog({
+    level: options.logLevel,
+    format: options.logFormat,
+    fields: { process: "controller", identity: options.identity },
+  });
+  try {
+    await run(options, log);
+    return 0;
+  } catch (thrown) {
+    log.error("the controller could not run", { error: messageOf(thrown) });
+    return 1;
+  } finally {
+    log.flush();
+  }
+}
+
+async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
+  const asked = untilAskedToEnd();
+  const metrics = prometheusMetrics({ process: "controller", processMetrics: true });
+  const access = await openCluster(
+    { kubeconfig: options.kubeconfig },
+    { clock: systemClock, environment: process.env },
+  );
+  const kube = new RestKubeApi(
+    {
+      connection: access.connection,
+      timeoutMs: REQUEST_TIMEOUT_MS,
+      fieldManager: FIELD_MANAGER,
+      userAgent: `understudy-controller/${options.identity}`,
+    },
+    { clock: systemClock, metrics },
+  );
+  const { manager, poller, events, ec2 } = compose(options, kube, log, metrics);
+  const loaded = { isDone: false };
+  const health = await startHealthServer(
+    { metricsPort: options.metricsPort, healthPort: options.healthPort },
+    {
+      metrics,
+      healthy: { leadership: manager.healthy },
+      ready: { caches: manager.ready, clouds: () => (loaded.isDone ? undefined : "loading the cloud's SDK") },
+    },
+  );
+  log.info("listening", { metricsPort: health.metricsPort, healthPort: health.healthPort });
+  const loading = ec2.warmUp().then(() => (loaded.isDone = true));
+  await Promise.all([Promise.race([manager.start(), asked]), loading]);
+  log.info("asked to end", { signal: await asked });
+  poller.stop();
+  await manager.stop();
+  await events.stop(EVENTS_TIMEOUT_MS);
+  await health.close();
+  ec2.close();
+  kube.close();
+}
+
+interface Composition {
+  readonly manager: Manager;
+  readonly poller: SessionPoller;
+  readonly events: EventRecorder;
+  readonly ec2: Ec2Clients;
+}
+
+function compose(
+  options: ControllerOptions,
+  kube: RestKubeApi,
+  log: HostLogger,
+  metrics: PrometheusMetrics,
+): Composition {
+  const shared = { clock: systemClock, random: systemRandom, log, metrics };
+  const caches = makeCaches(options.namespace, { ...shared, api: kube });
+  const poller = new SessionPoller({ namespace: options.namespace, timings: options.timings }, { kube, ...shared });
+  const events = new EventRecorder({ component: FIELD_MANAGER, instance: options.identity }, { api: kube, ...shared });
+  const endpoints = options.awsEndpoint === undefined ? {} : { endpoints: { ec2: options.awsEndpoint } };
+  const ec2 = new Ec2Clients(endpoints, shared);
+  const held: { election?: LeaderElection } = {};
+  const fence: Fence = {
+    assertLeader: () => {
+      if (held.election === undefined) throw new Deposed("there is no election yet");
+      held.election.assertLeader();
+    },
+  };
+  const loops = makeLoops(registryModules({ options, kube, log, metrics, caches, poller, events, ec2 }), {
+    ...shared,
+    fence,
+  });
+  wire(caches, loops, poller);
+  const identity = `${options.identity}_${systemRandom.uuid()}`;
+  const config = { ...ELECTION_TIMINGS[options.preset], identity, namespace: options.namespace, name: LEADER_LEASE };
+  const manager = new Manager(
+    { drainTimeoutMs: DRAIN_TIMEOUT_MS },
+    {
+      caches: [caches.groups, caches.nodes, caches.leases, ...Object.values(caches.resources)],
+      loops: Object.values(loops),
+      clock: systemClock,
+      log,
+      election: (listener) => {
+        held.election = new LeaderElection(config, {
+          api: kube,
+          ...shared,
+          onElected: () => listener.onElected(),
+          onDeposed: (reason) => listener.onDeposed(reason),
+        });
+        return held.election;
+      },
+      onLeading: () => poller.start(),
+      onLost: () => {
+        log.flush();
+        process.exit(1);
+      },
+    },
+  );
+  return { manager, poller, events, ec2 };
+}
+
+interface Parts {
+  readonly options: ControllerOptions;
+  readonly kube: RestKubeApi;
+  readonly log: HostLogger;
+  readonly metrics: PrometheusMetrics;
+  readonly caches: ControllerCaches;
+  readonly poller: SessionPoller;
+  readonly events: EventRecorder;
+  readonly ec2: Ec2Clients;
+}
+
+function registryModules({ options, kube, log, metrics, caches, poller, events, ec2 }: Parts): RegistryModules {
+  const { timings, namespace, isRecoveryPaused, ambientNamespaces } = options;
+  const shared = { kube, clock: systemClock, log, metrics, events };
+  return {
+    kube,
+    caches,
+    failoverGroup: {
+      ...shared,
+      sessions: poller,
+      caches,
+      settings: { timings, isRecoveryPaused },
+      leaseNamespace: namespace,
+    },
+    awsVirtualIP: {
+      ...shared,
+      groups: caches.groups,
+      nodes: caches.nodes,
+      leases: caches.leases,
+      ec2,
+      settings: {
+        installationNamespace: namespace,
+        ambientNamespaces,
+        isRecoveryPaused,
+      },
+    },
+  };
+}
+
+/** Undefined: help was asked for. Throws `UsageError`. */
+function parseOptions(argv: readonly string[]): ControllerOptions | undefined {
+  const values = parsedFlags(argv);
+  if (values.help) return undefined;
+  const preset = oneOf("preset", values.preset, PRESETS);
+  return {
+    namespace: values.namespace,
+    kubeconfig: values.kubeconfig,
+    identity: values.identity ?? process.env["HOSTNAME"] ?? "controller",
+    preset,
+    timings: timingsOf(preset, values["session-duration"]),
+    metricsPort: port("metrics-port", values["metrics-port"]),
+    healthPort: port("health-port", values["health-port"]),
+    awsEndpoint: values["aws-endpoint"],
+    ambientNamespaces: values["ambient-namespace"] ?? ["*"],
+    isRecoveryPaused: oneOf("recovery-mode", values["recovery-mode"], ["Automatic", "Paused"]) === "Paused",
+    logLevel: oneOf("log-level", values["log-level"], LOG_LEVELS),
+    logFormat: oneOf("log-format", values["log-format"], LOG_FORMATS),
+  };
+}
+
+function parsedFlags(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: FLAGS, allowPositionals: false }).values;
+  } catch (thrown) {
+    throw new UsageError(messageOf(thrown));
+  }
+}
+
+function timingsOf(preset: Preset, sessionDuration: string | undefined): Timings {
+  if (sessionDuration === undefined) return deriveTimings(preset);
+  const durationMs = parseDurationMs(sessionDuration);
+  if (durationMs === undefined)
+    throw new UsageError(`--session-duration ${sessionDuration}: expected a duration such as 15s`);
+  try {
+    return deriveTimings(preset, durationMs);
+  } catch (thrown) {
+    throw new UsageError(messageOf(thrown));
+  }
+}
+
+function oneOf<Value extends string>(flag: string, value: string, allowed: readonly Value[]): Value {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) throw new UsageError(`--${flag} ${value}: expected one of ${allowed.join(", ")}`);
+  return found;
+}
+
+function port(flag: string, value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new UsageError(`--${flag} ${value}: expected a port from 0 to 65535`);
+  return number;
+}

@@ -1,0 +1,59 @@
+/**
+ * Which reconciler runs for which kind. Adding a kind touches its file in `src/api`, its folder here, and its line
+ * below; the compiler names a line that is missing.
+ */
+import type { AwsVirtualIP, LbProbePort, ObjectByKind } from "../api/generated/types.ts";
+import type { KindName, ResourceKind } from "../api/kinds.ts";
+import type { Reconciler } from "../controller/contract.ts";
+import type { KubeApi } from "../kube/ports.ts";
+import { type AwsVirtualIPDeps, createAwsVirtualIpReconciler } from "./aws-virtual-ip/reconciler.ts";
+import { FailoverGroupReconciler, type FailoverGroupModules } from "./failover-group/reconciler.ts";
+import { LbProbePortReconciler } from "./lb-probe-port/reconciler.ts";
+import type { Caches, WritableCache } from "./shared/sources.ts";
+import { unimplementedReconciler } from "./shared/unimplemented-kind.ts";
+
+/** A reconciler whose observation and steps are its own business. */
+export type AnyReconciler = Reconciler<unknown, unknown>;
+
+export interface RegistryModules {
+  readonly kube: KubeApi;
+  readonly caches: Caches & {
+    readonly resources: { readonly [Kind in ResourceKind]: WritableCache<ObjectByKind[Kind]> };
+  };
+  readonly failoverGroup: FailoverGroupModules;
+  readonly awsVirtualIP: Omit<AwsVirtualIPDeps, "virtualIPs">;
+}
+
+type Factory = (modules: RegistryModules) => AnyReconciler;
+
+/** Seen and Step never leave the loop that runs the reconciler, so one that knows them serves as one that does not. */
+function erased<Seen, Step>(reconciler: Reconciler<Seen, Step>): AnyReconciler {
+  return reconciler as unknown as AnyReconciler;
+}
+
+function unimplemented(kind: ResourceKind): Factory {
+  return ({ kube, caches }) =>
+    erased(
+      unimplementedReconciler(kind, {
+        kube,
+        objects: caches.resources[kind] as WritableCache<never>,
+        groups: caches.groups,
+      }),
+    );
+}
+
+export const RECONCILERS: Readonly<Record<KindName, Factory>> = {
+  FailoverGroup: ({ failoverGroup }) => erased(new FailoverGroupReconciler(failoverGroup)),
+  AwsVirtualIP: ({ awsVirtualIP, caches }) => {
+    const virtualIPs: WritableCache<AwsVirtualIP> = caches.resources.AwsVirtualIP;
+    return erased(createAwsVirtualIpReconciler({ ...awsVirtualIP, virtualIPs }));
+  },
+  AwsElasticIP: unimplemented("AwsElasticIP"),
+  AwsDns: unimplemented("AwsDns"),
+  AzureDns: unimplemented("AzureDns"),
+  LbProbePort: ({ kube, caches }) => {
+    const probes: WritableCache<LbProbePort> = caches.resources.LbProbePort;
+    return erased(new LbProbePortReconciler({ kube, probes, groups: caches.groups }));
+  },
+  MirrorDisk: unimplemented("MirrorDisk"),
+};

@@ -1,0 +1,117 @@
+/**
+ * Caches, loops and who is looked at when what changes. Keys only ever say "look again"; a wire that is missing costs
+ * time, never correctness.
+ */
+import type { FailoverGroup, ObjectByKind } from "../api/generated/types.ts";
+import { FAILOVER_GROUP, KIND_NAMES, KINDS, type KindName, RESOURCE_KINDS, type ResourceKind } from "../api/kinds.ts";
+import { LEASE, type Lease, SESSION_LABEL } from "../api/session-lease.ts";
+import type { Fence } from "../controller/contract.ts";
+import { ReconcileLoop } from "../controller/reconcile-loop.ts";
+import { Informer, type InformerModules } from "../kube/informer.ts";
+import { keyOf, type KubeObject, type ObjectKey, type ResourceType } from "../kube/ports.ts";
+import { AwsVirtualIPEnqueuer } from "./aws-virtual-ip/enqueue.ts";
+import type { SessionPoller } from "./failover-group/session-poller.ts";
+import { RECONCILERS, type RegistryModules } from "./registry.ts";
+import { lists } from "./shared/claims.ts";
+import type { Node } from "./shared/sources.ts";
+
+const NODE: ResourceType = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false };
+
+export interface ControllerCaches {
+  readonly groups: Informer<FailoverGroup>;
+  readonly nodes: Informer<Node>;
+  /** Session Leases, for the facts in them; never to judge a session. */
+  readonly leases: Informer<Lease>;
+  readonly resources: { readonly [Kind in ResourceKind]: Informer<ObjectByKind[Kind]> };
+}
+
+/** One informer per kind, not started. `namespace`: where the session Leases live. */
+export function makeCaches(namespace: string, modules: InformerModules): ControllerCaches {
+  const of = <Kind extends ResourceKind>(kind: Kind): Informer<ObjectByKind[Kind]> =>
+    new Informer({ type: KINDS[kind] }, modules);
+  return {
+    groups: new Informer({ type: FAILOVER_GROUP }, modules),
+    nodes: new Informer({ type: NODE }, modules),
+    leases: new Informer({ type: LEASE, namespace, labelSelector: SESSION_LABEL }, modules),
+    resources: {
+      AwsVirtualIP: of("AwsVirtualIP"),
+      AwsElasticIP: of("AwsElasticIP"),
+      AwsDns: of("AwsDns"),
+      AzureDns: of("AzureDns"),
+      LbProbePort: of("LbProbePort"),
+      MirrorDisk: of("MirrorDisk"),
+    },
+  };
+}
+
+export type AnyLoop = ReconcileLoop<unknown, unknown>;
+export type Loops = Readonly<Record<KindName, AnyLoop>>;
+
+/** One loop per kind, not started. */
+export function makeLoops(
+  modules: RegistryModules,
+  loop: Omit<InformerModules, "api"> & { readonly fence: Fence },
+): Loops {
+  const made = KIND_NAMES.map((kind) => [kind, new ReconcileLoop(RECONCILERS[kind](modules), {}, loop)] as const);
+  return Object.fromEntries(made) as unknown as Loops;
+}
+
+/** Connects every source of change with the loops that must look again. */
+export function wire(caches: ControllerCaches, loops: Loops, poller: SessionPoller): void {
+  const { groups, nodes, leases, resources } = caches;
+  const addresses = new AwsVirtualIPEnqueuer({ virtualIPs: resources.AwsVirtualIP, groups, leases });
+  const enqueueGroups = (isConcerned: (group: FailoverGroup) => boolean): void => {
+    for (const group of groups.list()) if (isConcerned(group)) loops.FailoverGroup.enqueue(keyOf(group));
+  };
+  const enqueueAddresses = (keys: readonly ObjectKey[]): void => keys.forEach((key) => loops.AwsVirtualIP.enqueue(key));
+  groups.onChange((key) => {
+    loops.FailoverGroup.enqueue(key);
+    enqueueAddresses(addresses.keysFor("group", key));
+    for (const kind of RESOURCE_KINDS) enqueueOfGroup(kind, key, caches, loops);
+    const changed = groups.get(key);
+    enqueueGroups((other) => changed === undefined || (other !== changed && sharesObject(other, changed)));
+  });
+  nodes.onChange(({ name }) => {
+    enqueueGroups((group) => concernsNode(group, name));
+    enqueueAddresses(addresses.keysFor("node", { namespace: "", name }));
+  });
+  leases.onChange((key) => enqueueAddresses(addresses.keysFor("lease", key)));
+  for (const kind of RESOURCE_KINDS) {
+    resources[kind].onChange((key) => {
+      loops[kind].enqueue(key);
+      if (kind === "AwsVirtualIP") enqueueAddresses(addresses.keysFor("virtualIP", key));
+      enqueueGroups((group) => lists(group, kind, { metadata: key }));
+    });
+  }
+  poller.onChange((changed) => enqueueGroups((group) => changed.some((node) => concernsNode(group, node))));
+}
+
+/** Objects that the group lists, or that say it holds them: it may have dropped them, or be gone. */
+function enqueueOfGroup(kind: ResourceKind, key: ObjectKey, caches: ControllerCaches, loops: Loops): void {
+  if (kind === "AwsVirtualIP") return;
+  const group = caches.groups.get(key);
+  const objects: readonly (KubeObject & { status?: { group?: { name: string } | undefined } | undefined })[] =
+    caches.resources[kind].list();
+  for (const object of objects) {
+    const isRecorded = object.metadata.namespace === key.namespace && object.status?.group?.name === key.name;
+    if (isRecorded || (group !== undefined && lists(group, kind, object))) loops[kind].enqueue(keyOf(object));
+  }
+}
+
+function concernsNode(group: FailoverGroup, node: string): boolean {
+  const { active, reports } = group.status ?? {};
+  if (active?.node === node) return true;
+  return (
+    group.spec.members.some((member) => member.node === node) ||
+    reports?.some((report) => report.node === node) === true
+  );
+}
+
+function sharesObject(one: FailoverGroup, other: FailoverGroup): boolean {
+  if (one.metadata.namespace !== other.metadata.namespace) return false;
+  return one.spec.resources.some((mine) =>
+    other.spec.resources.some(
+      (theirs) => mine.kind !== undefined && mine.kind === theirs.kind && mine.name === theirs.name,
+    ),
+  );
+}
