@@ -9,7 +9,7 @@ import { judgeWatchdog, type WatchdogFacts, type WatchdogMode } from "../../src/
 import { LinuxWatchdog, sysfsFolder } from "../../src/nodeagent/linux/watchdog.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { FakeWatchdog } from "../fakes/fake-watchdog.ts";
-import { watchdogContract, type WatchdogSetting } from "./watchdog.contract.ts";
+import { watchdogContract, type WatchdogSetting } from "./watchdog-contract.ts";
 
 const timings = presetTimings("default");
 

@@ -42,7 +42,7 @@ export class HardCut {
   /** One attempt; resolves to what is still there, as sentences. Empty: everything is proven down. */
   async attempt(holdings: readonly Holding[], killWorker: () => void): Promise<string[]> {
     killWorker();
-    await this.#step("kill processes", () => this.#killProcesses(holdings));
+    await this.#step("kill processes", (isOver) => this.#killProcesses(holdings, isOver));
     await Promise.all([
       this.#step("remove addresses", () => this.#removeAddresses(holdings)),
       this.#step("reset connections", () => this.#resetConnections(holdings)),
@@ -61,10 +61,11 @@ export class HardCut {
     return unread === undefined ? left : [...left, unread];
   }
 
-  async #killProcesses(holdings: readonly Holding[]): Promise<void> {
+  async #killProcesses(holdings: readonly Holding[], isOver: () => boolean): Promise<void> {
     for (let look = 0; look < EXIT_LOOKS; look++) {
       const running = await this.#running(holdings);
-      if (running.length === 0) return;
+      // A slow look must not kill what a later life of the worker started meanwhile.
+      if (running.length === 0 || isOver()) return;
       this.#modules.processes.signal(running, "SIGKILL");
       await new Promise<void>((resolve) => void this.#modules.clock.setTimer(EXIT_LOOK_MS, resolve));
     }
@@ -103,14 +104,16 @@ export class HardCut {
   }
 
   /** Undefined when it went well in time, else what went wrong. */
-  async #step(what: string, work: () => Promise<void>): Promise<string | undefined> {
+  async #step(what: string, work: (isOver: () => boolean) => Promise<void>): Promise<string | undefined> {
+    let isOver = false;
     const late = Promise.withResolvers<string>();
     const deadline = this.#modules.clock.setTimer(STEP_DEADLINE_MS, () => late.resolve(`${what}: no end in time`));
-    const done = work().then(
+    const done = work(() => isOver).then(
       () => undefined,
       (thrown: unknown) => `${what}: ${messageOf(thrown)}`,
     );
     const result = await Promise.race([done, late.promise]);
+    isOver = true;
     deadline.cancel();
     return result;
   }

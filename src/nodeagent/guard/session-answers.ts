@@ -129,5 +129,7 @@ export function prolong(draft: Draft, base: Instant): void {
   const { state, now } = draft;
   if (state.base !== undefined && elapsedMs(state.base, now) <= elapsedMs(base, now)) return;
   change(draft, { base });
+  // Known too late to be a right (this process was paused): the deadlines that follow act, and nothing is petted.
+  if (elapsedMs(base, now) >= timingsInForce(draft.state, now).renewDeadlineMs) return;
   draft.effects.push({ type: "prolonged", base });
 }

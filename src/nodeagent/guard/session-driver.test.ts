@@ -265,6 +265,19 @@ describe("the end of the right", () => {
     expect(back.ofType("takeDown").at(-1)).toMatchObject({ cause: "renew-deadline" });
   });
 
+  test("a reply read after a long pause of this process neither pets nor saves the right", async () => {
+    const { clock, api, driver, ofType } = await holding();
+    api.faults.push("hang");
+    await clock.advance(interval);
+    const { inFlight, lease } = driver.state;
+    if (inFlight === undefined || lease === undefined) throw new Error("no renewal is under way");
+    const prolonged = ofType("prolonged").length;
+    clock.stepWall(R + 1); // the pause; then the reply is the first thing to be read
+    driver.dispatch({ type: "answered", requestId: inFlight.requestId, answer: { kind: "written", lease } });
+    expect(ofType("prolonged")).toHaveLength(prolonged);
+    expect(ofType("takeDown").at(-1)).toMatchObject({ cause: "renew-deadline" });
+  });
+
   test("with nothing active an API outage ends no session: it goes on under the same name", async () => {
     const { clock, api, session, ofType } = await holding(false);
     api.standing = "hang";
