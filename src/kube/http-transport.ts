@@ -69,6 +69,8 @@ export class TransportError extends CodedError<TransportErrorDetail> {
 /** Requests at the same time; more wait for a connection, under their deadline. */
 const MAX_CONNECTIONS = 64;
 const MAX_IDLE_CONNECTIONS = 4;
+/** Well below the 90 s and more after which servers and balancers forget a connection, some of them silently. */
+const IDLE_CONNECTION_MS = 30_000;
 /** Watches at the same time. */
 const MAX_WATCHES = 256;
 
@@ -94,6 +96,7 @@ export class HttpTransport {
       keepAlive: true,
       maxSockets: MAX_CONNECTIONS,
       maxFreeSockets: MAX_IDLE_CONNECTIONS,
+      timeout: IDLE_CONNECTION_MS,
     });
     this.#watches = newAgent(options.connection, { keepAlive: false, maxSockets: MAX_WATCHES });
   }

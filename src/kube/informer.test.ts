@@ -196,6 +196,27 @@ describe("an informer", () => {
     await informer.stop();
   });
 
+  it("lists again when watches tell nothing for long, and accepts a server that was restored from a backup", async () => {
+    const { clock, lists, last, informer, told, names, requests } = setup();
+    lists.push({ resourceVersion: "100", items: [node("kept", 90), node("newer", 95)] });
+    informer.start();
+    await clock.advance(2_000);
+    told.length = 0;
+    lists.push({ resourceVersion: "50", items: [node("kept", 40), node("old", 45)] });
+    for (let watch = 1; watch <= 5; watch++) {
+      expect(requests.list).toBe(1);
+      last().push(silent);
+      await clock.advance(2_000);
+    }
+    expect(requests.list).toBe(2);
+    expect(names()).toEqual(["kept@40", "old@45"]);
+    expect(told.sort()).toEqual(["kept", "newer", "old"]);
+    last().push({ type: "MODIFIED", object: node("kept", 51) });
+    await clock.advance(0);
+    expect(names()).toEqual(["kept@51", "old@45"]);
+    await informer.stop();
+  });
+
   it("keeps indexes in step with what changes", async () => {
     const { clock, lists, last, informer } = setup({
       indexes: { zone: (object) => [object.metadata.labels?.["zone"] ?? ""] },

@@ -20,12 +20,13 @@ import { messageOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { jittered, type Random } from "../lib/random.ts";
-import { type IndexBy, ObjectCache } from "./object-cache.ts";
+import { type IndexBy, isOlder, ObjectCache } from "./object-cache.ts";
 import {
   isKubeError,
   type KubeApi,
   type KubeObject,
   keyOf,
+  keyText,
   type ObjectKey,
   type ResourceType,
   type WatchEvent,
@@ -62,6 +63,11 @@ const BACKOFF: Backoff = { baseMs: 100, maxMs: 5_000 };
 const MAX_OBJECTS = 100_000;
 /** A watch that lived so long was sound: the next one starts without delay and without memory of earlier failures. */
 const SOUND_WATCH_MS = 1_000;
+/**
+ * Watches in a row that told nothing, not even a bookmark, after which the objects are listed again: the server may
+ * have been restored from a backup, and then our version lies in its future, where nothing ever happens.
+ */
+const MAX_FRUITLESS_WATCHES = 5;
 
 type RestartCause = "closed" | "gone" | "idle" | "error";
 
@@ -77,6 +83,9 @@ export class Informer<T extends KubeObject> {
   /** Empty: list first. */
   #version = "";
   #failures = 0;
+  #fruitlessWatches = 0;
+  /** The furthest that lists and watches have brought us. */
+  #reached = "";
 
   constructor(options: InformerOptions<T>, modules: InformerModules) {
     this.#options = options;
@@ -133,6 +142,7 @@ export class Informer<T extends KubeObject> {
 
   async #run(): Promise<void> {
     while (!this.#isStopping()) {
+      if (this.#fruitlessWatches >= MAX_FRUITLESS_WATCHES) this.#version = "";
       const delayMs = this.#version === "" ? await this.#listOnce() : await this.#watchOnce();
       if (delayMs > 0) await sleep(this.#modules.clock, delayMs, this.#stopping.signal);
     }
@@ -144,12 +154,7 @@ export class Informer<T extends KubeObject> {
     try {
       const list = await this.#modules.api.list<T>(type, { ...this.#selection(), signal: this.#stopping.signal });
       if (this.#isStopping()) return 0;
-      const changed = this.#cache.replace(
-        list.items.map((item) => this.#trimmed(item)),
-        list.resourceVersion,
-      );
-      this.#version = list.resourceVersion;
-      for (const key of changed) this.#tell(key);
+      this.#replace(list.items, list.resourceVersion);
       this.#hasSynced = true;
       this.#synced.resolve();
       return 0;
@@ -159,8 +164,30 @@ export class Informer<T extends KubeObject> {
     }
   }
 
+  #replace(items: readonly T[], resourceVersion: string): void {
+    const trimmed = items.map((item) => this.#trimmed(item));
+    const before = this.#cache.list();
+    // A consistent list cannot be behind what the server told us, unless its history is another one now.
+    const isRewound = isOlder(resourceVersion, this.#reached);
+    if (isRewound) {
+      this.#modules.log.warn("the server's history was rewound", {
+        resource: this.#options.type.plural,
+        resourceVersion,
+        reached: this.#reached,
+      });
+      this.#cache.clear();
+    }
+    const changed = this.#cache.replace(trimmed, resourceVersion);
+    this.#version = resourceVersion;
+    this.#reached = resourceVersion;
+    this.#fruitlessWatches = 0;
+    const told = new Map([...(isRewound ? before.map(keyOf) : []), ...changed].map((key) => [keyText(key), key]));
+    for (const key of told.values()) this.#tell(key);
+  }
+
   async #watchOnce(): Promise<number> {
     const { api, clock, random } = this.#modules;
+    this.#fruitlessWatches += 1;
     const startMs = clock.monotonicMs();
     const options = {
       ...this.#selection(),
@@ -184,19 +211,24 @@ export class Informer<T extends KubeObject> {
   }
 
   #take(event: WatchEvent<T>): void {
+    this.#fruitlessWatches = 0;
+    this.#reach(event.type === "BOOKMARK" ? event.resourceVersion : (event.object.metadata.resourceVersion ?? ""));
     switch (event.type) {
       case "BOOKMARK":
-        if (event.resourceVersion !== "") this.#version = event.resourceVersion;
         return;
       case "ADDED":
       case "MODIFIED":
-      case "DELETED": {
-        this.#version = event.object.metadata.resourceVersion ?? this.#version;
-        const isNews =
-          event.type === "DELETED" ? this.#cache.remove(event.object) : this.#cache.put(this.#trimmed(event.object));
-        if (isNews) this.#tell(keyOf(event.object));
-      }
+        if (this.#cache.put(this.#trimmed(event.object))) this.#tell(keyOf(event.object));
+        return;
+      case "DELETED":
+        if (this.#cache.remove(event.object)) this.#tell(keyOf(event.object));
     }
+  }
+
+  #reach(version: string): void {
+    if (version === "") return;
+    this.#version = version;
+    this.#reached = version;
   }
 
   #watchBroke(error: Error, startMs: number): number {

@@ -82,6 +82,11 @@ export class ObjectCache<T extends KubeObject> {
     return changed;
   }
 
+  /** Forgets everything without telling anybody. */
+  clear(): void {
+    for (const [key, known] of this.#objects) this.#drop(key, known);
+  }
+
   #drop(key: string, known: T): void {
     this.#unindex(key, known);
     this.#objects.delete(key);
@@ -122,10 +127,10 @@ function isNews(known: KubeObject, next: KubeObject): boolean {
 }
 
 /**
- * Resource versions of one resource are decimal numbers that rise (guaranteed since Kubernetes 1.35, KEP-5504, and
+ * Whether `version` is surely older. Resource versions of one resource are decimal numbers that rise (guaranteed since Kubernetes 1.35, KEP-5504, and
  * true of etcd before). Anything else cannot be compared and counts as not older.
  */
-function isOlder(version: string, than: string): boolean {
+export function isOlder(version: string, than: string): boolean {
   const isNumber = /^[0-9]{1,30}$/;
   return isNumber.test(version) && isNumber.test(than) && BigInt(version) < BigInt(than);
 }
