@@ -69,7 +69,7 @@ describe("leader election", () => {
     two.election.start();
     await clock.advance(10_000);
     expect([one.election.isLeader(), two.election.isLeader()]).toEqual([true, false]);
-    await one.election.stop();
+    await one.election.stop(true);
     expect(one.election.isLeader()).toBe(false);
     await clock.advance(300);
     expect([one.events, two.events]).toEqual([["elected"], ["elected"]]);
@@ -116,7 +116,7 @@ describe("leader election", () => {
 
   it("refuses timings that are not safe, and stops at once when it never started", async () => {
     const [server, clock] = [new LeaseServer(), new FakeClock()];
-    await elector(server, clock, "a").election.stop();
+    await elector(server, clock, "a").election.stop(true);
     const config = { ...TIMINGS, renewDeadlineMs: 3_000, identity: "x", namespace: "n", name: "l" };
     const modules = {
       api: server.api,

@@ -69,10 +69,13 @@ export class LeaderElection implements Fence {
     if (!this.isLeader()) throw new Deposed("this process does not hold the leader's right");
   }
 
-  /** Gives the Lease back, if held, so that another replica need not wait. Call it after all work has stopped. */
-  async stop(): Promise<void> {
+  /**
+   * Ends the right, and with `release` gives the Lease back so that another replica need not wait: only after all work
+   * has ended. Without it the Lease is left to expire under work that may still be on its way.
+   */
+  async stop(release: boolean): Promise<void> {
     if (!this.#isStarted) return;
-    this.#feed({ type: "Stop" });
+    this.#feed({ type: "Stop", release });
     await this.#ended.promise;
   }
 

@@ -92,7 +92,7 @@ class Process {
     if (kind < 0.4) this.#pausedUntilMs = this.#world.nowMs + 6_000 * this.#world.random.next();
     else if (kind < 0.6) this.#config = this.#newLife();
     else if (kind < 0.8) this.#wallOffsetMs += 8_000 * (this.#world.random.next() - 0.5);
-    else if (this.#life > 0) this.feed({ type: "Stop" }, this.#life);
+    else if (this.#life > 0) this.feed({ type: "Stop", release: kind < 0.95 }, this.#life);
   }
 
   feed(event: ElectionEvent, life: number): void {

@@ -280,7 +280,7 @@ describe("a leader", () => {
 
 describe("release", () => {
   it("ends the right first, then reads, then gives the Lease back by compare-and-set", () => {
-    const run = leader().at(500, { type: "Stop" });
+    const run = leader().at(500, { type: "Stop", release: true });
     expect([run.does, run.leads(500)]).toEqual(["Read", false]);
     run.at(600, { type: "Read", lease: lease("me", 1, "n2") });
     expect([run.written.metadata.resourceVersion, run.written.spec?.holderIdentity]).toEqual(["1", undefined]);
@@ -288,7 +288,7 @@ describe("release", () => {
   });
 
   it("waits for a renewal under way and gives back what that wrote", () => {
-    const run = leader().at(1_100, { type: "Timer" }).at(1_150, { type: "Stop" });
+    const run = leader().at(1_100, { type: "Timer" }).at(1_150, { type: "Stop", release: true });
     expect(run.does).toBe("");
     expect(run.at(1_200, { type: "Written", lease: lease("me", 2, "n4") }).written.metadata.resourceVersion).toBe("2");
   });
@@ -296,23 +296,28 @@ describe("release", () => {
   it("does not touch a Lease that another one holds, and ends also when nothing answers", () => {
     expect(
       leader()
-        .at(500, { type: "Stop" })
+        .at(500, { type: "Stop", release: true })
         .at(600, { type: "Read", lease: lease("other", 9) }).does,
     ).toBe("Ended");
-    expect(leader().at(500, { type: "Stop" }).at(600, { type: "ReadFailed" }).does).toBe("Ended");
+    expect(leader().at(500, { type: "Stop", release: true }).at(600, { type: "ReadFailed" }).does).toBe("Ended");
     const lost = leader()
-      .at(500, { type: "Stop" })
+      .at(500, { type: "Stop", release: true })
       .at(600, { type: "Read", lease: lease("me", 1, "n2") });
     expect(lost.at(700, { type: "WriteUnknown" }).does).toBe("Ended");
   });
 
+  it("may be forgone: the right ends and the Lease stays as it is", () => {
+    const run = leader().at(500, { type: "Stop", release: false });
+    expect([run.does, run.leads(500)]).toEqual(["Ended", false]);
+  });
+
   it("is nothing for a standby, unless a write of its own may yet have won", () => {
     const standby = new Run().at(0, { type: "Timer" }).at(0, { type: "Read", lease: lease("other", 7) });
-    expect(standby.at(100, { type: "Stop" }).does).toBe("Ended");
+    expect(standby.at(100, { type: "Stop", release: true }).does).toBe("Ended");
     const trying = new Run()
       .at(0, { type: "Timer" })
       .at(0, { type: "Read", lease: lease("", 7) })
-      .at(10, { type: "Stop" });
+      .at(10, { type: "Stop", release: true });
     expect(trying.at(1_000, { type: "WriteUnknown" }).does).toBe("Read");
     expect(trying.at(1_100, { type: "Read", lease: lease("me", 8, "n2") }).does).toBe("Write");
   });

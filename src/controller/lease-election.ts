@@ -97,7 +97,8 @@ export type ElectionEvent =
   /** Surely not written, for a reason that says nothing about others. */
   | { readonly type: "NotWritten" }
   | { readonly type: "WriteUnknown" }
-  | { readonly type: "Stop" };
+  /** Without `release` the Lease is left to expire. */
+  | { readonly type: "Stop"; readonly release: boolean };
 
 export type ElectionEffect =
   | { readonly type: "Read" }
@@ -160,7 +161,7 @@ export function step(state: ElectionState, event: ElectionEvent, moment: Moment,
   if (state.phase === "Leading" && !isLeader(state, moment.now, config))
     return deposed(state, "no renewal succeeded in time");
   if (event.type === "Timer") return onTimer(state, moment, config);
-  if (event.type === "Stop") return onStop(state);
+  if (event.type === "Stop") return event.release ? onStop(state) : ended(state);
   const answered: ElectionState = { ...state, request: "None" };
   if (state.phase === "Releasing") return onReleasing(state, answered, event, moment, config.identity);
   switch (event.type) {

@@ -41,8 +41,8 @@ function setup() {
         return {
           start: () => void log.push("election starts"),
           isLeader: () => leads,
-          stop: async () => {
-            log.push("lease released");
+          stop: async (release) => {
+            log.push(release ? "lease released" : "lease kept");
             await Promise.resolve();
           },
         };
@@ -98,7 +98,7 @@ describe("a controller process", () => {
     const stopped = manager.stop();
     await clock.advance(5_000);
     await stopped;
-    expect(log.slice(-2)).toEqual(["loop stops", "cache stops"]);
+    expect(log.slice(-2)).toEqual(["lease kept", "cache stops"]);
   });
 
   it("that loses its right says so and never leads again", async () => {

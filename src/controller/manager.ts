@@ -29,7 +29,7 @@ export interface WarmCache {
 export interface Election {
   start(): void;
   isLeader(): boolean;
-  stop(): Promise<void>;
+  stop(release: boolean): Promise<void>;
 }
 
 /** Called by the election: wire them as its `onElected` and `onDeposed`. */
@@ -137,7 +137,7 @@ export class Manager {
     const hasEnded = drained.signal.aborted;
     // A write that is still on its way is ours only while the Lease is: then the Lease is left to expire.
     if (!hasEnded) log.warn("work did not end in time, the Lease is not released", { drainTimeoutMs });
-    if (wasStarted && hasEnded) await this.#election.stop();
+    if (wasStarted) await this.#election.stop(hasEnded);
     await Promise.all(caches.map((cache) => cache.stop()));
   }
 
