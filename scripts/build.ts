@@ -20,6 +20,7 @@ const result = await build({
   platform: "node",
   format: "esm",
   target: "node24",
+  mainFields: ["module", "main"],
   minifySyntax: true,
   minifyWhitespace: true,
   keepNames: true,

@@ -1,6 +1,6 @@
 /**
  * How controller and command line find their cluster: flags, then `KUBECONFIG`, then the cluster they run in, then
- * `~/.kube/config`, as kubectl does. The only module that imports the client library, and only when a kubeconfig needs
+ * `~/.kube/config`, as kubectl does. The client library is imported only when a kubeconfig needs
  * it (exec plugins, OIDC, proxies, several files).
  */
 import type http from "node:http";
@@ -9,7 +9,7 @@ import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import type { KubeConnection } from "./http-transport.ts";
-import { type ClusterAccess, plainKubeconfig } from "./plain-kubeconfig.ts";
+import type { ClusterAccess } from "./plain-kubeconfig.ts";
 import { inClusterServer, SERVICE_ACCOUNT_FILES, tokenConnection } from "./token-connection.ts";
 
 export type { ClusterAccess } from "./plain-kubeconfig.ts";
@@ -61,6 +61,7 @@ async function byKubeconfig(
   const files = paths.split(delimiter).filter((path) => path !== "");
   const [file] = files;
   if (file !== undefined && files.length === 1) {
+    const { plainKubeconfig } = await import("./plain-kubeconfig.ts");
     const plain = await plainKubeconfig(file, context, modules);
     if (plain !== undefined) return plain;
   }
@@ -75,7 +76,7 @@ async function byLibrary(
   context: string | undefined,
   modules: ClusterModules,
 ): Promise<ClusterAccess> {
-  const { KubeConfig } = await import("@kubernetes/client-node");
+  const { KubeConfig } = await import("./kubeconfig-library.ts");
   const config = new KubeConfig();
   for (const [index, file] of files.entries()) {
     const next = index === 0 ? config : new KubeConfig();

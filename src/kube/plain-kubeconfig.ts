@@ -9,6 +9,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { parse } from "yaml";
 import type { Clock } from "../lib/clock.ts";
 import type { KubeConnection } from "./http-transport.ts";
 import { tokenConnection } from "./token-connection.ts";
@@ -54,7 +55,6 @@ export async function plainKubeconfig(
   context: string | undefined,
   modules: { readonly clock: Clock },
 ): Promise<ClusterAccess | undefined> {
-  const { parse } = await import("yaml");
   const config = parse(await readFile(file, "utf8")) as Kubeconfig | null;
   const name = context ?? config?.["current-context"];
   const chosen = config?.contexts?.find((entry) => entry.name === name)?.context;
