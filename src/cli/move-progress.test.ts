@@ -2,13 +2,13 @@ import { describe, expect, test } from "vitest";
 import type { FailoverGroup, FailoverGroupStatus } from "../api/generated/types.ts";
 import { moveProgress } from "./move-progress.ts";
 
-function group(status: Record<string, unknown>, annotations: Record<string, string> = {}): FailoverGroup {
+function group(status: object, annotations: Record<string, string> = {}): FailoverGroup {
   return {
     apiVersion: "understudy.dev/v1alpha1",
     kind: "FailoverGroup",
     metadata: { name: "failover1", namespace: "ha", annotations },
     spec: { members: [{ node: "node1" }, { node: "node2" }], resources: [] } as unknown as FailoverGroup["spec"],
-    status: status as FailoverGroupStatus,
+    status: status as unknown as FailoverGroupStatus,
   };
 }
 
