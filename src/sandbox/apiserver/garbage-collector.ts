@@ -70,16 +70,16 @@ export class GarbageCollector {
 
   #onChange(change: Change): void {
     if (change.type === "DELETED") {
-      if (this.#owners.has(change.object.metadata.uid ?? "") || this.#mayEndContainer(change)) this.#schedule();
+      if (this.#owners.has(change.object.metadata.uid ?? "") || this.#mayBeAwaited(change)) this.#schedule();
       return;
     }
     this.#remember(change.object, change.storage);
     if (needsAttention(change.object)) this.#schedule();
   }
 
-  /** Someone may be waiting for the last object of a namespace or of a kind. */
-  #mayEndContainer(change: Change): boolean {
-    return change.previous?.metadata.deletionTimestamp !== undefined || change.storage === EVENT_STORAGE;
+  /** Someone may be waiting for this: an owner, or a namespace or kind that must become empty. */
+  #mayBeAwaited({ object, previous }: Change): boolean {
+    return previous?.metadata.deletionTimestamp !== undefined || (object.metadata.ownerReferences ?? []).length > 0;
   }
 
   #remember(object: ApiObject, storage: string): void {
