@@ -64,7 +64,7 @@ export class FakeCommands implements CommandPort, ProcessPort {
     const wanted = Object.entries(selector.environment);
     return this.processes.filter(
       (found) =>
-        selector.sessions.includes(found.processGroup) ||
+        (found.startTicks >= (selector.sinceTicks ?? 0) && selector.sessions.includes(found.processGroup)) ||
         (wanted.length > 0 && wanted.every(([name, value]) => found.environment[name] === value)),
     );
   }

@@ -59,14 +59,15 @@ export class CommandPart implements LocalPart {
   }
 
   async start(context: StepContext): Promise<StepOutcome> {
-    const { commands, processes } = this.#modules;
+    const { commands } = this.#modules;
     const { start, startTimeoutMs } = this.#plan;
-    const before = await processes.find(groupSelector(context.environment));
     try {
       await commands.check(start);
       const refused = new AbortController();
       const notes: Promise<unknown>[] = [];
+      let sinceTicks = Number.POSITIVE_INFINITY;
       const onSpawn = (leader: ProcessRef): void => {
+        sinceTicks = leader.startTicks;
         notes.push(this.#note(leader, context).then((isAllowed) => (isAllowed ? undefined : refused.abort())));
       };
       const signal = AbortSignal.any([context.signal, refused.signal]);
@@ -78,7 +79,7 @@ export class CommandPart implements LocalPart {
         onSpawn,
       });
       await Promise.all(notes);
-      const areNoted = await this.#adoptDaemons(before, context);
+      const areNoted = await this.#adoptDaemons(sinceTicks, context);
       if (refused.signal.aborted || !areNoted) return GUARD_REFUSED;
       return startOutcome(result, start, startTimeoutMs);
     } catch (thrown) {
@@ -156,12 +157,10 @@ export class CommandPart implements LocalPart {
     return context.hold(holding(leader));
   }
 
-  /** A daemon that left its session still carries our environment; what was not there before is ours. */
-  async #adoptDaemons(before: readonly ProcessRef[], context: StepContext): Promise<boolean> {
-    const found = await this.#modules.processes.find(groupSelector(context.environment));
-    const isKnown = (ref: ProcessRef): boolean =>
-      this.#sessions.has(ref.processGroup) ||
-      before.some((old) => old.pid === ref.pid && old.startTicks === ref.startTicks);
+  /** A daemon that left its session still carries our environment; what started since our command did is ours. */
+  async #adoptDaemons(sinceTicks: number, context: StepContext): Promise<boolean> {
+    const found = await this.#modules.processes.find({ ...groupSelector(context.environment), sinceTicks });
+    const isKnown = (ref: ProcessRef): boolean => this.#sessions.has(ref.processGroup);
     const news = new Map(found.filter((ref) => !isKnown(ref)).map((ref) => [ref.processGroup, leaderOf(ref, found)]));
     const answers = await Promise.all([...news.values()].map((leader) => this.#note(leader, context)));
     return answers.every(Boolean);

@@ -60,6 +60,8 @@ export interface ProcessSelector {
   readonly sessions: readonly number[];
   /** Every entry must be in the process's environment; empty matches nothing. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Only processes that started at this reading of `startTicks` or later. */
+  readonly sinceTicks?: number;
 }
 
 export interface ProcessPort {

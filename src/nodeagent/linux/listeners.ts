@@ -125,7 +125,8 @@ export function listeningPorts(table: string, bindAddress: string): number[] {
     });
 }
 
-function littleEndianHex(address: string): string {
+/** An address as /proc/net/tcp prints it on a little-endian machine. */
+export function littleEndianHex(address: string): string {
   const value = parseIpv4(address) ?? 0;
   const bytes = [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
   return bytes

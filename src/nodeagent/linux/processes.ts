@@ -20,7 +20,7 @@ export class LinuxProcesses implements ProcessPort {
       .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
       .flatMap((name) => {
         const facts = processFacts(Number(name));
-        if (facts === undefined || facts.isZombie) return [];
+        if (facts === undefined || facts.isZombie || facts.startTicks < (selector.sinceTicks ?? 0)) return [];
         const isOurs = sessions.has(facts.session) || (hasEnvironment(name, wanted) && networkOf(name) === ownNetwork);
         return isOurs ? [{ pid: facts.pid, processGroup: facts.processGroup, startTicks: facts.startTicks }] : [];
       });

@@ -231,8 +231,12 @@ describe("leaving", () => {
     expect(made.pending).toContainEqual({ type: "abort", part: "app" });
   });
 
-  test("connections to the service's ports are cut when leaving begins and again when all is down", () => {
-    const made = activeMachine({ servicePorts: [8080] });
+  test("connections to the service's ports are cut when leaving begins, and again at the end where no command stops the service", () => {
+    const commanded = activeMachine({ servicePorts: [8080] });
+    moveTo("node2")(commanded);
+    commanded.settle();
+    expect(commanded.trace.filter((word) => word === "cut")).toHaveLength(1);
+    const made = activeMachine({ servicePorts: [8080], resources: [VIP, PROBE] });
     moveTo("node2")(made);
     made.settle();
     expect(made.trace[0]).toBe("cut");

@@ -257,10 +257,13 @@ function finishWhenDown(state: GroupState, effects: GroupEffect[]): GroupState {
   )
     return state;
   const ports = state.group?.spec.servicePorts ?? [];
-  if (ports.length > 0 && tenure.cutsDone < 2) {
-    if (tenure.cutsBegun >= 2) return state;
+  // A service that runs on although nothing here serves it may have accepted more since the first cut.
+  const cuts =
+    ports.length === 0 ? 0 : Object.values(tenure.parts).some((part) => part.plan.kind === "command") ? 1 : 2;
+  if (tenure.cutsDone < cuts) {
+    if (tenure.cutsBegun >= cuts) return state;
     effects.push({ type: "cutConnections", ports });
-    return { ...state, tenure: { ...tenure, cutsBegun: 2 } };
+    return { ...state, tenure: { ...tenure, cutsBegun: cuts } };
   }
   effects.push({ type: "tellDeactivated", grant: tenure.grant });
   return { ...state, tenure: { ...tenure, stage: "down" } };
