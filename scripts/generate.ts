@@ -2,15 +2,16 @@
  * `npm run generate`: everything that is printed from the API's one source (`src/api`) and the metric catalogue.
  * `--check` writes nothing and exits with 1 when a file differs from what would be printed.
  *
- * Must never do: read anything but the source, so that the same commit always prints the same files.
+ * Must never do: read anything but the source and the locked packages, so that the same commit always prints the same files.
  */
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ec2SdkFiles } from "./generate/ec2-sdk.ts";
 import { generatedFiles } from "./generate/files.ts";
 
 /** Folders in which every file is generated: a file that is no longer printed is removed. */
-const GENERATED_FOLDERS = ["crds", "docs/reference", "src/api/generated"];
+const GENERATED_FOLDERS = ["crds", "docs/reference", "src/api/generated", "src/cloud/aws/generated"];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -30,8 +31,8 @@ function leftovers(expected: ReadonlyMap<string, string>): string[] {
   }).filter((path) => !expected.has(path));
 }
 
-function main(): number {
-  const files = generatedFiles();
+async function main(): Promise<number> {
+  const files = new Map([...generatedFiles(), ...(await ec2SdkFiles(root))]);
   const changed = [...files].filter(([path, wanted]) => currentText(path) !== wanted);
   const obsolete = leftovers(files);
   if (process.argv.includes("--check")) {
@@ -51,4 +52,4 @@ function main(): number {
   return 0;
 }
 
-process.exitCode = main();
+process.exitCode = await main();

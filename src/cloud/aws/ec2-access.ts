@@ -48,7 +48,7 @@ export class Ec2Clients implements Ec2Access {
 
   /** Loads the SDK, so that nothing is imported during a failover. */
   async warmUp(): Promise<void> {
-    await import("@aws-sdk/client-ec2");
+    await import("./ec2-sdk.ts");
   }
 
   knowledgeOf(region: string, credentials: AwsCredentials | undefined): Promise<Ec2Knowledge> {

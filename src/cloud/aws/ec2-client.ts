@@ -37,16 +37,7 @@ export interface Ec2ClientModules {
   readonly limiter: CallLimiter;
 }
 
-type Sdk = Pick<
-  typeof import("@aws-sdk/client-ec2"),
-  | "EC2Client"
-  | "DescribeInstancesCommand"
-  | "DescribeNetworkInterfacesCommand"
-  | "DescribeRouteTablesCommand"
-  | "DescribeVpcsCommand"
-  | "ModifyNetworkInterfaceAttributeCommand"
-  | "ReplaceRouteCommand"
->;
+type Sdk = typeof import("./ec2-sdk.ts");
 
 /** Most pages of one Describe call; 100 pages of 1000 are far beyond any VPC's quota. */
 const MAX_PAGES = 100;
@@ -55,7 +46,7 @@ const CONNECTION_TIMEOUT_MS = 2_000;
 
 /** Loads the SDK (about 0.2 s) and makes the client; sends nothing. */
 export async function createEc2Client(options: Ec2ClientOptions, modules: Ec2ClientModules): Promise<Ec2SdkClient> {
-  const sdk: Sdk = await import("@aws-sdk/client-ec2");
+  const sdk: Sdk = await import("./ec2-sdk.ts");
   const client = new sdk.EC2Client({
     region: options.region,
     maxAttempts: 1,
