@@ -75,7 +75,9 @@ if (motoUrl === undefined) {
     it.skip("skipped: UNDERSTUDY_TEST_MOTO_URL names no running moto server", () => undefined);
   });
 } else {
-  ec2Contract("the SDK adapter on moto", () => makeMotoWorld(motoUrl, (options) => client(options)));
+  ec2Contract("the SDK adapter on moto", () => makeMotoWorld(motoUrl, (options) => client(options)), {
+    dryRun: "moto 5.2 carries out dry runs of ReplaceRoute",
+  });
 }
 
 async function failure(call: Promise<unknown>): Promise<string> {

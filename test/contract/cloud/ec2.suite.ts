@@ -32,7 +32,12 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
   return "no error";
 }
 
-export function ec2Contract(name: string, makeWorld: () => Promise<Ec2World>): void {
+/** Where somebody else's emulator is known to differ from AWS: the sentence that the skipped test carries. */
+export interface KnownDeviations {
+  readonly dryRun?: string;
+}
+
+export function ec2Contract(name: string, makeWorld: () => Promise<Ec2World>, deviations: KnownDeviations = {}): void {
   describe(`an Ec2Port: ${name}`, () => {
     it("tells the CIDR blocks of a VPC", async () => {
       const { ec2, vpcId, cidrBlock } = await makeWorld();
@@ -79,7 +84,8 @@ export function ec2Contract(name: string, makeWorld: () => Promise<Ec2World>): v
       expect(table?.routes.find((found) => found.destinationCidr === vipCidr)?.networkInterfaceId).toBe(eni2);
     });
 
-    it("changes nothing in a dry run that is allowed", async () => {
+    const dryRun = deviations.dryRun === undefined ? "" : ` (skipped: ${deviations.dryRun})`;
+    it.skipIf(dryRun !== "")(`changes nothing in a dry run that is allowed${dryRun}`, async () => {
       const { ec2, tableIds, vipCidr, eni1, eni2 } = await makeWorld();
       const [routeTableId = ""] = tableIds;
       const route = { routeTableId, destinationCidr: vipCidr, networkInterfaceId: eni2 };
