@@ -62,6 +62,7 @@ if (runAll) {
   await runSuite("vitest.integration.config.ts", filters, totals);
 }
 if (runAll && filters.length === 0) {
+  runCommand("model of the protocol, quick runs", ["node", "scripts/model.ts", "--quick"], totals);
   runCommand(
     "demo aws-virtual-ip",
     ["node", "src/main.ts", "sandbox", "--scenario", "aws-virtual-ip", "--profile", "fast", "--json"],

@@ -132,7 +132,7 @@ describe("bans", () => {
   test("file names are kebab-case and say something", () => {
     const wrong = everything.filter(
       (file) =>
-        !/^[a-z0-9-]+(\.(test|suite))?\.ts$/.test(file.path.split("/").at(-1) ?? "") ||
+        !/^[a-z0-9-]+(\.\d+)?(\.(test|suite))?\.ts$/.test(file.path.split("/").at(-1) ?? "") ||
         /\b(utils?|common|helpers?)\.ts$/.test(file.path),
     );
     expect(wrong.map((file) => file.path)).toEqual([]);
