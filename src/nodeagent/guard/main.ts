@@ -6,7 +6,6 @@
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { NodeFacts } from "../../api/session-lease.ts";
 import { pinoLog } from "../../host/pino-log.ts";
 import { prometheusMetrics } from "../../host/prometheus.ts";
@@ -37,7 +36,8 @@ import { serveMetrics } from "./metrics-server.ts";
 import { becomeOnlyGuard } from "./only-guard.ts";
 import { AGENT_HELP, type AgentOptions, parseAgentOptions, UsageError } from "./options.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../main.ts", import.meta.url));
+/** The worker is this very program: sources, bundle or the package's command. */
+const PROGRAM = process.argv[1] ?? "";
 /** Published with the node's facts. */
 const VERSION = "0.1.0";
 /** The worker's heap stays small, so that guard and worker fit into 120 MB. */
