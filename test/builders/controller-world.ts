@@ -2,12 +2,12 @@
  * The FailoverGroup reconciler with its loop, poller and caches on the in-process API server under a fake clock, and
  * scripted agents beside it. `advance` also watches the invariant: never two agents serving at one instant.
  */
-import type { FailoverGroup, FailoverGroupSpec, LbProbePort } from "../../src/api/generated/types.ts";
+import type { FailoverGroup, LbProbePort } from "../../src/api/generated/types.ts";
 import { FAILOVER_GROUP, KINDS } from "../../src/api/kinds.ts";
 import { presetTimings } from "../../src/api/timings.ts";
 import type { Ec2Access } from "../../src/cloud/aws/ec2-access.ts";
 import { Deposed, type Fence } from "../../src/controller/contract.ts";
-import type { KubeApi, ResourceType } from "../../src/kube/ports.ts";
+import { type KubeApi, KubeError, type ResourceType } from "../../src/kube/ports.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { noMetrics } from "../../src/lib/metrics.ts";
 import { SessionPoller } from "../../src/reconcilers/failover-group/session-poller.ts";
@@ -97,6 +97,44 @@ export class Replica {
   }
 }
 
+/** The API as a process uses it that dies after so many writes: each was carried out, but nothing follows. */
+class MortalKube implements KubeApi {
+  readonly #kube: KubeApi;
+  readonly #die: () => void;
+  #writesLeft: number;
+
+  constructor(kube: KubeApi, writes: number, die: () => void) {
+    this.#kube = kube;
+    this.#writesLeft = writes;
+    this.#die = die;
+  }
+
+  get isDead(): boolean {
+    return this.#writesLeft <= 0;
+  }
+
+  get: KubeApi["get"] = async (type, key, options) => await this.#kube.get(type, key, options);
+  list: KubeApi["list"] = async (type, options) => await this.#kube.list(type, options);
+  watch: KubeApi["watch"] = (type, options) => this.#kube.watch(type, options);
+  create: KubeApi["create"] = async (type, object, options) =>
+    await this.#write(async () => await this.#kube.create(type, object, options));
+  replace: KubeApi["replace"] = async (type, object, options) =>
+    await this.#write(async () => await this.#kube.replace(type, object, options));
+  patch: KubeApi["patch"] = async (type, key, patch, options) =>
+    await this.#write(async () => await this.#kube.patch(type, key, patch, options));
+  delete: KubeApi["delete"] = async (type, key, options) =>
+    await this.#write(async () => await this.#kube.delete(type, key, options));
+
+  async #write<T>(send: () => Promise<T>): Promise<T> {
+    if (this.isDead) throw new KubeError({ code: "Unreachable" }, "this process is dead");
+    this.#writesLeft--;
+    const isLast = this.isDead;
+    const answer = await send();
+    if (isLast) this.#die();
+    return answer;
+  }
+}
+
 export class ControllerWorld {
   readonly clock = new FakeClock();
   readonly kube = InProcessKube.create({ clock: this.clock });
@@ -105,12 +143,13 @@ export class ControllerWorld {
   /** Most agents that served at one instant. */
   mostServing = 0;
   controller: Replica;
+  #replicas = 0;
 
   private constructor() {
     this.controller = new Replica(this.kube.sibling({ userAgent: "controller-0" }), this.clock, this.told);
   }
 
-  static async create(nodes: readonly string[], spec: Partial<FailoverGroupSpec> = {}): Promise<ControllerWorld> {
+  static async create(nodes: readonly string[], spec: object = {}): Promise<ControllerWorld> {
     const world = new ControllerWorld();
     for (const node of nodes) await world.addNode(node);
     await world.kube.create(KINDS.LbProbePort, {
@@ -146,11 +185,26 @@ export class ControllerWorld {
     await this.kube.create(FAILOVER_GROUP, group as unknown as FailoverGroup);
   }
 
-  /** Another replica takes over from the one that leads. */
-  replaceController(): void {
-    this.controller.kill();
-    this.controller = new Replica(this.kube.sibling({ userAgent: "controller-1" }), this.clock, this.told);
+  /** Another replica takes over from the one that leads. `kill` false: the old one does not know yet. */
+  replaceController(kill = true): void {
+    if (kill) this.controller.kill();
+    this.#replicas++;
+    const kube = this.kube.sibling({ userAgent: `controller-${this.#replicas}` });
+    this.controller = new Replica(kube, this.clock, this.told);
     this.controller.lead();
+  }
+
+  /** The leading replica dies right after its `count`-th write from now, and another takes over `afterMs` later. */
+  killControllerAfterWrites(count: number, afterMs: number): { readonly isDead: () => boolean } {
+    const mortal = new MortalKube(this.kube.sibling({ userAgent: "mortal" }), count, () => {
+      victim.kill();
+      this.clock.setTimer(afterMs, () => this.replaceController());
+    });
+    this.controller.kill();
+    const victim = new Replica(mortal, this.clock, this.told);
+    this.controller = victim;
+    victim.lead();
+    return { isDead: () => mortal.isDead };
   }
 
   agent(node: string): ScriptedAgent {

@@ -146,6 +146,19 @@ export function refusalOf(seen: Seen, member: MemberSeen, wallMs: number, ignore
 }
 
 /**
+ * This leader has not seen enough of every member's session to conclude that nobody may take the group. Ends by
+ * itself: a session is seen to change, or counts as expired. Whoever is found promotable meanwhile may be granted.
+ */
+export function isStillLooking(seen: Seen): boolean {
+  return seen.members.some((member) => member.position !== undefined && isSessionUnseen(member));
+}
+
+/** What became of the member's session is not known to this leader yet. */
+export function isSessionUnseen({ session: { verdict } }: MemberSeen): boolean {
+  return verdict.state === "Unknown" && (verdict.reason === "FirstSeen" || verdict.reason === "NotRead");
+}
+
+/**
  * The record of members that counts: of the report with the highest epoch that carries one. Undefined when the spec
  * alone counts: before the first record, and once its reporter is proven down (API.md 1.1).
  */

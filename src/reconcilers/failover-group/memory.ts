@@ -4,7 +4,7 @@
  */
 import type { Instant } from "../../lib/clock.ts";
 import { refusalOf } from "./checks-members.ts";
-import { holderOf, reportsUnder } from "./holder.ts";
+import { reportsUnder } from "./holder.ts";
 import type { Memory, MoveTimes, Seen } from "./seen.ts";
 import { memberOf } from "./seen.ts";
 
@@ -17,12 +17,10 @@ export class GroupMemory {
     this.#groups.delete(uid);
   }
 
-  /** Takes in what was seen: since when nobody holds the group, who has been promotable, when it came up. */
+  /** Takes in what was seen: since when it is looked at, who has been promotable, when the group came up. */
   note(uid: string, seen: Seen, now: Instant): Memory {
     const memory = this.#of(uid);
-    const isUnheld = holderOf(seen).state === "None" && seen.group.status?.hold === undefined;
-    if (!isUnheld) delete memory.unheldSinceMs;
-    else memory.unheldSinceMs ??= now.monotonicMs;
+    memory.firstSeenMs ??= now.monotonicMs;
     memory.promotableSinceMs = Object.fromEntries(
       seen.members
         .filter((member) => refusalOf(seen, member, now.wallMs) === undefined)

@@ -6,7 +6,7 @@
  * Must never do: grant anything; move a group in `Manual` or `Paused` mode without a request.
  */
 import { parseDurationMs } from "../../lib/duration.ts";
-import { refusalOf } from "./checks-members.ts";
+import { isStillLooking, refusalOf } from "./checks-members.ts";
 import { type Draft, isoTime, movesByItself, replaceEntry, tell } from "./draft.ts";
 import { type Grant, reportsUnder } from "./holder.ts";
 import { chooseCandidate } from "./plan-candidates.ts";
@@ -123,6 +123,7 @@ function giveUp(draft: Draft, grant: Grant, why: string): void {
   const back =
     open?.cause === "Requested" && open.from !== undefined && open.from !== grant.node ? { prefer: open.from } : {};
   const choice = chooseCandidate(seen, now.wallMs, { ...back, except: grant.node });
+  if (choice === undefined && isStillLooking(seen)) return;
   if (open !== undefined)
     replaceEntry(draft, open, {
       ...open,

@@ -7,7 +7,7 @@
  */
 import { GROUP_OPERATIONS, operationAnnotation } from "../../api/kinds.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
-import { refusalOf } from "./checks-members.ts";
+import { isSessionUnseen, isStillLooking, refusalOf } from "./checks-members.ts";
 import { addHistory, type Draft, isoTime, isPaused } from "./draft.ts";
 import { chooseCandidate } from "./plan-candidates.ts";
 import { memberOf } from "./seen.ts";
@@ -171,6 +171,7 @@ function carryOutMove(draft: Draft, operation: GroupOperation): void {
   if (operation.value === holderNode && draft.holder.state === "Holding")
     return done(draft, operation, `the group is already on ${holderNode}`, historyOf(draft, operation, "Succeeded"));
   const refusal = refusalOfTarget(draft, operation.value);
+  if (refusal !== undefined && isTooEarlyToTell(draft, operation.value)) return;
   if (refusal !== undefined) return refuse(draft, operation, refusal);
   const choice = chooseCandidate(
     seen,
@@ -178,6 +179,13 @@ function carryOutMove(draft: Draft, operation: GroupOperation): void {
     operation.value === "any" ? (holderNode === undefined ? {} : { except: holderNode }) : { prefer: operation.value },
   );
   if (choice !== undefined) status.target = { node: choice.node, cause: "Requested" };
+}
+
+/** A leader that has only begun to look at the sessions refuses nobody for a session it has not seen yet. */
+function isTooEarlyToTell(draft: Draft, value: string): boolean {
+  if (value === "any") return isStillLooking(draft.seen);
+  const member = memberOf(draft.seen, value);
+  return member !== undefined && isSessionUnseen(member);
 }
 
 function refusalOfTarget(draft: Draft, value: string): string | undefined {

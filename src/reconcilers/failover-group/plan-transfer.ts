@@ -7,6 +7,7 @@
  */
 import { formatDuration, parseDurationMs } from "../../lib/duration.ts";
 import { grantBlocker, groupProblems } from "./checks-group.ts";
+import { isStillLooking } from "./checks-members.ts";
 import { addHistory, type Blocked, type Draft, isoTime, isPaused, movesByItself, replaceEntry, tell } from "./draft.ts";
 import { type Holder, otherClaimants } from "./holder.ts";
 import { chooseCandidate, type Choice, earlierMembersMissing, type Wish } from "./plan-candidates.ts";
@@ -36,6 +37,7 @@ export function considerTransfer(draft: Draft): Grant | undefined {
   const choice = chooseCandidate(draft.seen, draft.now.wallMs, wishOf(draft));
   if (choice === undefined) {
     draft.blocked = nobody(draft.seen);
+    if (isStillLooking(draft.seen)) return undefined;
     holdAfterUncleanStop(draft);
     return forgetHolder(draft);
   }
@@ -234,14 +236,17 @@ function wishWithoutMove(draft: Draft): Wish {
   return last === undefined ? { isLastResort: true } : { only: last, isLastResort: true };
 }
 
-/** A cold start gives earlier members of the list `startWait` to appear. */
+/**
+ * A cold start gives earlier members of the list `startWait` to appear, from when this leader began to look: a group
+ * that it has seen go down waits for nobody.
+ */
 function mustWaitForEarlier(draft: Draft, choice: Choice): boolean {
   const { seen, now, status } = draft;
   if (status.target !== undefined) return false;
   const missing = earlierMembersMissing(seen, choice.node, now.wallMs);
   if (missing.length === 0) return false;
   const waitMs = parseDurationMs(seen.group.spec.failover.startWait) ?? 0;
-  const leftMs = (seen.memory.unheldSinceMs ?? now.monotonicMs) + waitMs - now.monotonicMs;
+  const leftMs = (seen.memory.firstSeenMs ?? now.monotonicMs) + waitMs - now.monotonicMs;
   if (leftMs <= 0) return false;
   draft.lookAgainMs.push(leftMs);
   draft.blocked = {

@@ -48,7 +48,8 @@ export interface ResourceSeen {
 
 /** What only this leader knows, on its own monotonic clock. Lost with it: then the waits start again. */
 export interface Memory {
-  readonly unheldSinceMs?: number;
+  /** When this leader looked at the group for the first time. */
+  readonly firstSeenMs?: number;
   readonly promotableSinceMs: Readonly<Record<string, number>>;
   readonly lastStatusWriteMs?: number;
   /** Measured times of the move under way, by the epoch it grants. */
