@@ -1,11 +1,18 @@
 /**
  * A group's address on this node: `address/32` on the interface that carries the node's traffic, announced to the
- * neighbours. Going down cuts the connections to it before and after it is removed: the kernel would keep them.
+ * neighbours. Going down cuts the connections to it before it is removed: the kernel would keep them.
  */
 import { messageOf } from "../../lib/errors.ts";
 import type { Holding } from "../guard-protocol.ts";
 import type { Reading } from "../monitor/schedule.ts";
-import { DONE, failed, GUARD_REFUSED, type LocalPart, type StepContext } from "../worker/local-part.ts";
+import {
+  DONE,
+  failed,
+  GUARD_REFUSED,
+  type LocalPart,
+  type StepContext,
+  type StopContext,
+} from "../worker/local-part.ts";
 import type { StepOutcome } from "../worker/group-state.ts";
 import type { AddressPlan } from "../worker/part-plan.ts";
 import {
@@ -33,11 +40,21 @@ export class AddressPart implements LocalPart {
     this.#modules = modules;
   }
 
+  async holdings(): Promise<readonly Holding[]> {
+    try {
+      const chosen = await this.#chooseInterface();
+      return chosen === undefined ? [] : [holding(chosen, this.#plan.address)];
+    } catch {
+      // The start will find the same and say so.
+      return [];
+    }
+  }
+
   async start(context: StepContext): Promise<StepOutcome> {
-    const { addresses, announcer, nodeAddress } = this.#modules;
+    const { addresses, announcer } = this.#modules;
     const { address } = this.#plan;
     try {
-      const chosen = chooseInterface(await addresses.interfaces(), this.#plan.interfaces, nodeAddress());
+      const chosen = await this.#chooseInterface();
       if (chosen === undefined) return failed("ActivationFailed", this.#noInterface());
       if (!(await context.hold(holding(chosen, address)))) return GUARD_REFUSED;
       if (context.signal.aborted) return failed("ActivationFailed", "ended early");
@@ -49,17 +66,14 @@ export class AddressPart implements LocalPart {
     }
   }
 
-  async stop(context: StepContext): Promise<StepOutcome> {
+  async stop(context: StopContext): Promise<StepOutcome> {
     const { addresses, connections } = this.#modules;
     const { address } = this.#plan;
     try {
       const holders = holdersOf(await addresses.interfaces(), address);
-      if (holders.length > 0) {
-        await connections.reset({ addresses: [address], ports: [] });
-        await Promise.all(holders.map((name) => addresses.remove(name, address)));
-        // Some may have been made in between; without the address no new one can be.
-        await connections.reset({ addresses: [address], ports: [] });
-      }
+      // Before: once the address is gone its sockets cannot tell the other side any more.
+      if (holders.length > 0 && !context.isCut) await connections.reset({ addresses: [address], ports: [] });
+      await Promise.all(holders.map((name) => addresses.remove(name, address)));
       const left = holdersOf(await addresses.interfaces(), address);
       if (left.length > 0) return failed("Deactivating", `${address} is still on ${left.join(", ")}`);
       for (const name of holders) context.released(holding(name, address));
@@ -83,6 +97,11 @@ export class AddressPart implements LocalPart {
     } catch (thrown) {
       return { result: "unknown", message: messageOf(thrown) };
     }
+  }
+
+  async #chooseInterface(): Promise<string | undefined> {
+    const { addresses, nodeAddress } = this.#modules;
+    return chooseInterface(await addresses.interfaces(), this.#plan.interfaces, nodeAddress());
   }
 
   #noInterface(): string {

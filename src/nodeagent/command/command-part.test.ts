@@ -47,7 +47,7 @@ function setup(programs: Readonly<Record<string, FakeProgram>> = {}) {
   };
   const part = new CommandPart(plan, { commands, processes: commands, clock });
   const stop = async (options: { budgetMs?: number; isUrgent?: boolean } = {}): Promise<StepOutcome> => {
-    const stopped = part.stop({ ...context, budgetMs: 60_000, isUrgent: false, ...options });
+    const stopped = part.stop({ ...context, budgetMs: 60_000, isUrgent: false, isCut: true, ...options });
     await clock.advance(20_000);
     return stopped;
   };

@@ -36,7 +36,7 @@ const STOPS_BEFORE_KILL = 3;
 const LINGER_MS = 1_000;
 const TERM_GRACE_MS = 2_000;
 const KILL_WAIT_MS = 2_000;
-const LOOK_MS = 10;
+const LOOK_MS = 5;
 /** Under a deadline the stop command gets this part of the budget; the rest is for killing. */
 const URGENT_STOP_SHARE = 0.5;
 
@@ -56,6 +56,11 @@ export class CommandPart implements LocalPart {
   /** Edited commands serve from the next use on. */
   adopt(plan: CommandPlan): void {
     this.#plan = plan;
+  }
+
+  /** The process group is known only when it runs. */
+  async holdings(): Promise<readonly Holding[]> {
+    return [];
   }
 
   async start(context: StepContext): Promise<StepOutcome> {
@@ -79,8 +84,8 @@ export class CommandPart implements LocalPart {
         onSpawn,
       });
       await Promise.all(notes);
-      const areNoted = await this.#adoptDaemons(sinceTicks, context);
-      if (refused.signal.aborted || !areNoted) return GUARD_REFUSED;
+      await this.#adoptDaemons(sinceTicks, context);
+      if (refused.signal.aborted) return GUARD_REFUSED;
       return startOutcome(result, start, startTimeoutMs);
     } catch (thrown) {
       return failed(reasonOf(thrown, "ActivationFailed"), messageOf(thrown));
@@ -90,7 +95,6 @@ export class CommandPart implements LocalPart {
   async stop(context: StopContext): Promise<StepOutcome> {
     const { budgetMs, isUrgent } = context;
     const beganMs = this.#modules.clock.monotonicMs();
-    if (this.#sessions.size > 0 && (await this.#left()).length > 0) this.#hadProcesses = true;
     const stopMs = isUrgent ? Math.max(1, budgetMs * URGENT_STOP_SHARE) : Math.min(budgetMs, this.#plan.stopTimeoutMs);
     const stopped = await this.#runStop(context, stopMs);
     if (context.signal.aborted && !isUrgent) return failed("Deactivating", "the stop command was ended early");
@@ -157,13 +161,14 @@ export class CommandPart implements LocalPart {
     return context.hold(holding(leader));
   }
 
-  /** A daemon that left its session still carries our environment; what started since our command did is ours. */
-  async #adoptDaemons(sinceTicks: number, context: StepContext): Promise<boolean> {
+  /**
+   * A daemon that left its session still carries our environment; what started since our command did is ours. The guard
+   * finds it by its environment as well, so nothing waits for the note.
+   */
+  async #adoptDaemons(sinceTicks: number, context: StepContext): Promise<void> {
     const found = await this.#modules.processes.find({ ...groupSelector(context.environment), sinceTicks });
-    const isKnown = (ref: ProcessRef): boolean => this.#sessions.has(ref.processGroup);
-    const news = new Map(found.filter((ref) => !isKnown(ref)).map((ref) => [ref.processGroup, leaderOf(ref, found)]));
-    const answers = await Promise.all([...news.values()].map((leader) => this.#note(leader, context)));
-    return answers.every(Boolean);
+    if (found.length > 0) this.#hadProcesses = true;
+    for (const ref of found) if (!this.#sessions.has(ref.processGroup)) void this.#note(leaderOf(ref, found), context);
   }
 
   async #left(): Promise<readonly ProcessRef[]> {

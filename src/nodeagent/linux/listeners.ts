@@ -126,7 +126,7 @@ export function listeningPorts(table: string, bindAddress: string): number[] {
 }
 
 /** An address as /proc/net/tcp prints it on a little-endian machine. */
-export function littleEndianHex(address: string): string {
+function littleEndianHex(address: string): string {
   const value = parseIpv4(address) ?? 0;
   const bytes = [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
   return bytes

@@ -23,6 +23,10 @@ export class ProbePortPart implements LocalPart {
     this.#modules = modules;
   }
 
+  async holdings(): Promise<readonly Holding[]> {
+    return [{ kind: "probe-port", port: this.#plan.port }];
+  }
+
   async start(context: StepContext): Promise<StepOutcome> {
     if (this.#open?.isOpen() === true) return DONE;
     const { port, sourceRanges } = this.#plan;

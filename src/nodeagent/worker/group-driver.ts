@@ -130,7 +130,7 @@ export class GroupDriver {
       case "abort":
         return this.#runner.abort(effect.part);
       case "cutConnections":
-        return void this.#cut(effect.ports);
+        return void this.#cut(effect);
       case "tellDeactivated":
         return this.#tellDeactivated(effect.grant);
     }
@@ -152,6 +152,7 @@ export class GroupDriver {
     if (denied !== undefined)
       this.#modules.log.info("the guard does not allow the grant", { epoch: grant.epoch, reason: denied });
     this.dispatch({ type: "answered", epoch: grant.epoch, denied });
+    if (this.#state.tenure?.stage === "recording") void this.#runner.prepare(this.#state.plans);
   }
 
   async #write(report: MemberReport, resourceVersion: string): Promise<void> {
@@ -178,8 +179,8 @@ export class GroupDriver {
     }
   }
 
-  async #cut(ports: readonly number[]): Promise<void> {
-    await this.#modules.connections.reset({ addresses: [], ports });
+  async #cut(target: { readonly addresses: readonly string[]; readonly ports: readonly number[] }): Promise<void> {
+    await this.#modules.connections.reset(target);
     this.dispatch({ type: "connectionsCut" });
   }
 
@@ -195,6 +196,7 @@ export class GroupDriver {
     for (const port of this.#heldPorts)
       this.#modules.guard.tell({ type: "holdingRemoved", holding: { kind: "service-port", port } });
     this.#heldPorts = [];
+    this.#runner.releasePrepared();
     this.#modules.guard.tell({ type: "deactivated", grant });
   }
 

@@ -95,15 +95,11 @@ describe("monitoring and repair", () => {
     expect(made.report()?.state).toBe("Failed");
   });
 
-  test("a simulated fault is repaired like a real one", () => {
-    const made = activeMachine({ resources: [APP] });
-    made.write((group) => ({
-      ...group,
-      status: { ...group.status, operation: { verb: "simulate-fault", value: "app", since: "2026-01-01T00:00:00Z" } },
-    }));
-    made.advance(15_000);
-    expect(made.trace).toContain("stop app");
-    expect(made.state.tenure?.parts["app"]?.repairs).toBe(1);
+  test("a resource that only warns does not keep the group from being Active", () => {
+    const made = machineHost({ resources: [VIP, { ...APP, onFailure: "Warn" }], status: grantTo("node1", 5) });
+    made.failing.set("start app", { reason: "ActivationFailed", message: "exit 3" });
+    made.settle();
+    expect(made.report()).toMatchObject({ state: "Active", resources: [{ state: "Active" }, { state: "Failed" }] });
   });
 });
 

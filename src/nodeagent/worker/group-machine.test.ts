@@ -110,7 +110,7 @@ describe("leaving", () => {
     const made = activeMachine();
     moveTo("node2")(made);
     made.settle();
-    expect(made.trace).toEqual(["stop probe", "stop app", "stop vip", "tellDeactivated", "write Inactive"]);
+    expect(made.trace).toEqual(["cut", "stop probe", "stop app", "stop vip", "tellDeactivated", "write Inactive"]);
     expect(made.report()).toMatchObject({
       state: "Inactive",
       session: SESSION,
@@ -224,7 +224,7 @@ describe("leaving", () => {
   test("a take-down hurries a stop that is under way", () => {
     const made = activeMachine();
     moveTo("node2")(made);
-    made.carryOut();
+    while (made.pending[0]?.type !== "stop" || made.pending[0].plan.key !== "app") made.carryOut();
     expect(made.pending[0]).toMatchObject({ type: "stop", plan: { key: "app" } });
     made.pending = [];
     made.send({ type: "takeDown", budgetMs: 600 });

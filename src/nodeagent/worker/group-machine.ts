@@ -153,17 +153,7 @@ function withPart(state: GroupState, key: string, change: (part: Part) => Part):
 function readPart(state: GroupState, key: string, reading: Reading, nowMs: number): GroupState {
   const group = state.group;
   if (group === undefined) return state;
-  return withPart(state, key, (part) => {
-    const { operation } = group.status ?? {};
-    const isSimulated = operation?.verb === "simulate-fault" && operation.value === part.plan.resource;
-    const fault = {
-      result: "bad",
-      reason: "SimulatedFault",
-      message: "a fault is simulated on request",
-      isProven: false,
-    } as const;
-    return afterReading(part, isSimulated ? fault : reading, nowMs, group);
-  });
+  return withPart(state, key, (part) => afterReading(part, reading, nowMs, group));
 }
 
 function leaving(tenure: Tenure, nowMs: number): Tenure {
@@ -257,14 +247,13 @@ function finishWhenDown(state: GroupState, effects: GroupEffect[]): GroupState {
   )
     return state;
   const ports = state.group?.spec.servicePorts ?? [];
+  const hasCommand = Object.values(tenure.parts).some((part) => part.plan.kind === "command");
   // A service that runs on although nothing here serves it may have accepted more since the first cut.
-  const cuts =
-    ports.length === 0 ? 0 : Object.values(tenure.parts).some((part) => part.plan.kind === "command") ? 1 : 2;
-  if (tenure.cutsDone < cuts) {
-    if (tenure.cutsBegun >= cuts) return state;
-    effects.push({ type: "cutConnections", ports });
-    return { ...state, tenure: { ...tenure, cutsBegun: cuts } };
+  if (ports.length > 0 && !hasCommand && tenure.cutsBegun < 2) {
+    effects.push({ type: "cutConnections", addresses: [], ports });
+    return { ...state, tenure: { ...tenure, cutsBegun: 2 } };
   }
+  if (tenure.cutsDone < tenure.cutsBegun) return state;
   effects.push({ type: "tellDeactivated", grant: tenure.grant });
   return { ...state, tenure: { ...tenure, stage: "down" } };
 }

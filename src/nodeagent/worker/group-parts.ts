@@ -16,17 +16,27 @@ interface Moved {
   readonly effects: readonly GroupEffect[];
 }
 
-export function decideParts(state: GroupState, tenure: Tenure, nowMs: number): Moved {
-  const isServing = tenure.stage === "serving";
+export function decideParts(state: GroupState, before: Tenure, nowMs: number): Moved {
   const effects: GroupEffect[] = [];
+  const isServing = before.stage === "serving";
+  const tenure = isServing ? before : cutFirst(state, before, effects);
   const parts: Record<string, Part> = {};
   for (const part of Object.values(tenure.parts)) {
     parts[part.plan.key] = isServing ? serve(state, tenure, part, nowMs, effects) : leave(tenure, part, nowMs, effects);
   }
+  return { tenure: { ...tenure, parts }, effects };
+}
+
+/** While the first parts stop, connections are cut: without its address a socket could not even say that it is over. */
+function cutFirst(state: GroupState, tenure: Tenure, effects: GroupEffect[]): Tenure {
+  if (tenure.cutsBegun > 0) return tenure;
   const ports = state.group?.spec.servicePorts ?? [];
-  const isFirstCut = !isServing && tenure.cutsBegun === 0 && ports.length > 0;
-  if (isFirstCut) effects.unshift({ type: "cutConnections", ports });
-  return { tenure: { ...tenure, parts, cutsBegun: isFirstCut ? 1 : tenure.cutsBegun }, effects };
+  const addresses = Object.values(tenure.parts).flatMap(({ plan, isClean }) =>
+    plan.kind === "address" && !isClean ? [plan.address] : [],
+  );
+  if (ports.length + addresses.length === 0) return tenure;
+  effects.push({ type: "cutConnections", addresses, ports });
+  return { ...tenure, cutsBegun: 1 };
 }
 
 function serve(state: GroupState, tenure: Tenure, part: Part, nowMs: number, effects: GroupEffect[]): Part {
@@ -39,7 +49,15 @@ function serve(state: GroupState, tenure: Tenure, part: Part, nowMs: number, eff
   }
   if (part.phase === "starting" || part.phase === "stopping" || nowMs < part.notBeforeMs) return part;
   if (wantsStop) {
-    effects.push({ type: "stop", plan: part.plan, grant, cause, budgetMs: part.plan.stopTimeoutMs, isUrgent: false });
+    effects.push({
+      type: "stop",
+      plan: part.plan,
+      grant,
+      cause,
+      budgetMs: part.plan.stopTimeoutMs,
+      isUrgent: false,
+      isCut: false,
+    });
     return { ...part, phase: "stopping", monitor: undefined };
   }
   if (!needsAreMet(state, tenure, part)) return part;
@@ -74,17 +92,19 @@ function leave(tenure: Tenure, part: Part, nowMs: number, effects: GroupEffect[]
     cause,
     budgetMs: Math.min(budgetMs, part.plan.stopTimeoutMs),
     isUrgent: urgent !== undefined,
+    isCut: tenure.cutsBegun > 0,
   });
   return { ...part, phase: "stopping", isAborted: urgent !== undefined, monitor: undefined };
 }
 
 function mayStop(tenure: Tenure, part: Part, nowMs: number): boolean {
   const others = Object.values(tenure.parts).filter((other) => other !== part && !other.isClean);
-  if (tenure.urgent === undefined) return !others.some((other) => dependsOn(other, part));
+  const isUncut = part.plan.kind === "address" && tenure.cutsDone < tenure.cutsBegun;
+  if (tenure.urgent === undefined) return !isUncut && !others.some((other) => dependsOn(other, part));
   const rank = URGENT_RANK[part.plan.kind];
   // One that hangs must not keep the later ones up until the hard cut.
   if (nowMs >= rankTurnMs(tenure.urgent, rank)) return true;
-  return !others.some((other) => URGENT_RANK[other.plan.kind] < rank);
+  return !isUncut && !others.some((other) => URGENT_RANK[other.plan.kind] < rank);
 }
 
 /** When a rank's turn comes even if the ranks before it are not down. */

@@ -29,7 +29,10 @@ export interface Tenure {
   /** Set when everything must go down within a budget: the clock reading at which that began, and the budget. */
   readonly urgent: { readonly sinceMs: number; readonly budgetMs: number } | undefined;
   readonly leavingSinceMs: number;
-  /** Resets of connections to the service's ports: once when leaving begins, once when everything is down. */
+  /**
+   * Resets of connections to the group's addresses and the service's ports: when leaving begins (addresses go down after
+   * it), and again at the end where no command stops the service.
+   */
   readonly cutsBegun: number;
   readonly cutsDone: number;
 }
@@ -137,9 +140,11 @@ export type GroupEffect =
       readonly cause: string;
       readonly budgetMs: number;
       readonly isUrgent: boolean;
+      /** Its connections have been cut: nothing has to be cut before an address is removed. */
+      readonly isCut: boolean;
     }
   | { readonly type: "check"; readonly plan: PartPlan; readonly grant: GrantRef; readonly cause: string }
-  | { readonly type: "cutConnections"; readonly ports: readonly number[] }
+  | { readonly type: "cutConnections"; readonly addresses: readonly string[]; readonly ports: readonly number[] }
   | { readonly type: "tellDeactivated"; readonly grant: GrantRef };
 
 export interface GroupStep {

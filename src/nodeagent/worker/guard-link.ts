@@ -20,6 +20,8 @@ export class GuardLink {
   readonly #clock: Clock;
   readonly #onTold: (message: Told) => void;
   readonly #open = new Map<number, (reason: DenyReason | undefined) => void>();
+  /** What the guard has noted and still holds: it need not be asked twice. */
+  readonly #noted = new Map<string, Promise<boolean>>();
   #lastId = 0;
   #isClosed = false;
 
@@ -37,6 +39,9 @@ export class GuardLink {
         return this.#open.get(message.requestId)?.(message.reason);
       case "session":
       case "takeDown":
+        // Whatever was allowed before must be allowed again.
+        this.#noted.clear();
+        return this.#onTold(message);
       case "peers":
         return this.#onTold(message);
     }
@@ -47,17 +52,28 @@ export class GuardLink {
     return this.#ask((requestId) => ({ type: "mayActivate", requestId, grant }));
   }
 
-  async hold(holding: Holding): Promise<boolean> {
-    return (await this.#ask((requestId) => ({ type: "holdingAdded", requestId, holding }))) === undefined;
+  /** May be asked ahead of the need, while something else is on its way. */
+  hold(holding: Holding): Promise<boolean> {
+    const key = JSON.stringify(holding);
+    const known = this.#noted.get(key);
+    if (known !== undefined) return known;
+    const answer = this.#ask((requestId) => ({ type: "holdingAdded", requestId, holding })).then((reason) => {
+      if (reason !== undefined) this.#noted.delete(key);
+      return reason === undefined;
+    });
+    this.#noted.set(key, answer);
+    return answer;
   }
 
   tell(message: Exclude<WorkerToGuard, { readonly requestId: number }>): void {
+    if (message.type === "holdingRemoved") this.#noted.delete(JSON.stringify(message.holding));
     if (!this.#isClosed) this.#channel.send(message);
   }
 
   /** The guard is gone: nothing is allowed any more. */
   close(): void {
     this.#isClosed = true;
+    this.#noted.clear();
     for (const answer of this.#open.values()) answer("no-right");
   }
 

@@ -20,9 +20,13 @@ export interface StopContext extends StepContext {
   readonly budgetMs: number;
   /** The right is ending: whatever does not stop is killed within the budget. */
   readonly isUrgent: boolean;
+  /** Connections to the group's addresses have been cut already. */
+  readonly isCut: boolean;
 }
 
 export interface LocalPart {
+  /** What a start would have to note with the guard, as far as it is known beforehand. Never throws. */
+  holdings(): Promise<readonly Holding[]>;
   /** Idempotent. A failure says nothing about what is up: a stop follows. Never throws. */
   start(context: StepContext): Promise<StepOutcome>;
   /** Repeatable. `ok` only when a look afterwards proves it down. Never throws. */

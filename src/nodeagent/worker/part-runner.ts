@@ -8,7 +8,7 @@ import type { Metrics } from "../../lib/metrics.ts";
 import { AddressPart, type AddressPartModules } from "../address/address-part.ts";
 import { CommandPart, type CommandPartModules } from "../command/command-part.ts";
 import { commandEnvironment } from "../command/environment.ts";
-import type { GrantRef } from "../guard-protocol.ts";
+import type { GrantRef, Holding } from "../guard-protocol.ts";
 import type { Reading } from "../monitor/schedule.ts";
 import type { ListenerPort } from "../probe-port/port.ts";
 import { ProbePortPart } from "../probe-port/probe-port-part.ts";
@@ -41,6 +41,7 @@ export class PartRunner {
   readonly #modules: PartModules;
   readonly #dispatch: (event: GroupEvent) => void;
   readonly #running = new Map<string, Running>();
+  readonly #prepared: Holding[] = [];
 
   constructor(node: string, modules: PartModules, dispatch: (event: GroupEvent) => void) {
     this.#node = node;
@@ -52,6 +53,20 @@ export class PartRunner {
     const running = this.#runningFor(effect.plan);
     if (effect.type === "stop" && running.isReading) running.abort.abort();
     running.last = running.last.then(() => this.#carryOut(effect, running));
+  }
+
+  /** Notes with the guard what the parts will need, while the report is on its way; a start then need not wait for it. */
+  async prepare(plans: readonly PartPlan[]): Promise<void> {
+    const found = await Promise.all(plans.map((plan) => this.#runningFor(plan).part.holdings()));
+    for (const holding of found.flat()) {
+      this.#prepared.push(holding);
+      void this.#modules.guard.hold(holding);
+    }
+  }
+
+  /** What was noted ahead but never brought up is released; what was, its stop has released before. */
+  releasePrepared(): void {
+    for (const holding of this.#prepared.splice(0)) this.#modules.guard.tell({ type: "holdingRemoved", holding });
   }
 
   abort(key: string): void {
@@ -114,7 +129,12 @@ export class PartRunner {
     const isStart = effect.type === "start";
     const outcome = isStart
       ? await running.part.start(context)
-      : await running.part.stop({ ...context, budgetMs: effect.budgetMs, isUrgent: effect.isUrgent });
+      : await running.part.stop({
+          ...context,
+          budgetMs: effect.budgetMs,
+          isUrgent: effect.isUrgent,
+          isCut: effect.isCut,
+        });
     this.#meter(effect, outcome, beganMs);
     this.#dispatch({ type: isStart ? "started" : "stopped", part: plan.key, outcome });
   }
@@ -146,6 +166,7 @@ export class PartRunner {
 function refusedPart(reason: string, message: string): LocalPart {
   const reading: Reading = { result: "bad", reason, message, isProven: true };
   return {
+    holdings: () => Promise.resolve([]),
     start: () => Promise.resolve(failed(reason, message)),
     stop: () => Promise.resolve(DONE),
     check: () => Promise.resolve(reading),

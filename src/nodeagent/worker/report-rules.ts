@@ -95,7 +95,9 @@ function overallState(tenure: Tenure): ReportState {
   const parts = Object.values(tenure.parts);
   if (tenure.stage !== "serving") return "Activating";
   if (parts.some((part) => part.trouble?.isFinal === true && part.plan.onFailure !== "Warn")) return "Failed";
-  return parts.every((part) => part.phase === "up") ? "Active" : "Activating";
+  const isUp = (part: Part): boolean =>
+    part.phase === "up" || (part.plan.onFailure === "Warn" && part.trouble?.isFinal === true);
+  return parts.every(isUp) ? "Active" : "Activating";
 }
 
 function reportedResources(group: FailoverGroup, tenure: Tenure): ReportedResource[] {

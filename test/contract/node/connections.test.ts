@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/host/system-clock.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { LinuxAddresses } from "../../../src/nodeagent/linux/addresses.ts";
-import { anyConnection, connectionFilter, LinuxConnections } from "../../../src/nodeagent/linux/connections.ts";
+import { connectionFilter, LinuxConnections } from "../../../src/nodeagent/linux/connections.ts";
 import { unlikelyNeighbour } from "../../../src/nodeagent/linux/gratuitous-arp.ts";
 import { inNamespace, namespaceReason } from "./namespace.ts";
 
@@ -63,21 +63,4 @@ describe("the filter for ss", () => {
 test("an announcement goes to the last host of the network", () => {
   expect(unlikelyNeighbour("10.0.1.10/24")).toBe("10.0.1.254");
   expect(unlikelyNeighbour("10.0.1.10/32")).toBeUndefined();
-});
-
-describe("the look at /proc/net before a reset", () => {
-  const table = (local: string, state: string): string =>
-    `  sl  local_address rem_address   st\n   0: ${local} 0100000A:C001 ${state} 0:0\n`;
-  const target = { addresses: ["10.1.0.20"], ports: [8080] };
-
-  test.each([
-    ["an established connection to the address", table("1400010A:01BB", "01"), true],
-    ["one to the port", table("0100007F:1F90", "01"), true],
-    ["one to the address in the table of IPv6", table("0000000000000000FFFF00001400010A:01BB", "01"), true],
-    ["a listener", table("1400010A:1F90", "0A"), false],
-    ["what waits for late packets", table("1400010A:1F90", "06"), false],
-    ["a connection to something else", table("0100007F:01BB", "01"), false],
-  ])("%s", (_name, text, isFound) => {
-    expect(anyConnection(text, target)).toBe(isFound);
-  });
 });
