@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { deriveTimings, PRESETS, type Preset, type Timings } from "../api/timings.ts";
 import { Ec2Clients } from "../cloud/aws/ec2-access.ts";
 import { type HostLogger, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, pinoLog } from "../host/pino-log.ts";
-import { type PrometheusMetrics, prometheusMetrics } from "../host/prometheus.ts";
+import { prometheusMetrics } from "../host/prometheus.ts";
 import { untilAskedToEnd } from "../host/signals.ts";
 import { systemClock } from "../host/system-clock.ts";
 import { systemRandom } from "../host/system-random.ts";
@@ -16,15 +16,8 @@ import { openCluster } from "../kube/connection.ts";
 import { RestKubeApi } from "../kube/rest-client.ts";
 import { parseDurationMs } from "../lib/duration.ts";
 import { messageOf } from "../lib/errors.ts";
-import { SessionPoller } from "../reconcilers/failover-group/session-poller.ts";
-import type { RegistryModules } from "../reconcilers/registry.ts";
-import { type ControllerCaches, makeCaches, makeLoops, wire } from "../reconcilers/wiring.ts";
-import { Deposed, type Fence } from "./contract.ts";
-import { EventRecorder } from "./event-recorder.ts";
+import { composeController, FIELD_MANAGER } from "./composition.ts";
 import { startHealthServer } from "./health-server.ts";
-import { LeaderElection } from "./leader-election.ts";
-import type { ElectionTimings } from "./lease-election.ts";
-import { Manager } from "./manager.ts";
 
 export const CONTROLLER_HELP = `Usage: understudy controller [flags]
 
@@ -85,37 +78,9 @@ class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-const FIELD_MANAGER = "understudy-controller";
-const LEADER_LEASE = "understudy-controller";
 /** Default deadline of one request to the API server, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 5_000;
-const DRAIN_TIMEOUT_MS = 5_000;
 const EVENTS_TIMEOUT_MS = 1_000;
-
-/** How fast a standby replica takes over when the leader dies. A leader that ends in order releases at once. */
-const ELECTION_TIMINGS: Readonly<Record<Preset, ElectionTimings>> = {
-  default: {
-    leaseDurationMs: 15_000,
-    renewDeadlineMs: 10_000,
-    renewIntervalMs: 2_000,
-    requestTimeoutMs: 2_000,
-    marginMs: 500,
-  },
-  fast: {
-    leaseDurationMs: 4_000,
-    renewDeadlineMs: 3_000,
-    renewIntervalMs: 500,
-    requestTimeoutMs: 1_000,
-    marginMs: 250,
-  },
-  "azure-freeze-tolerant": {
-    leaseDurationMs: 60_000,
-    renewDeadlineMs: 50_000,
-    renewIntervalMs: 5_000,
-    requestTimeoutMs: 5_000,
-    marginMs: 1_000,
-  },
-};
 
 /** Runs until SIGTERM or SIGINT; resolves to the exit code of `CONTROLLER_HELP`. */
 export async function runController(argv: readonly string[]): Promise<number> {
@@ -163,7 +128,14 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
     },
     { clock: systemClock, metrics },
   );
-  const { manager, poller, events, ec2 } = compose(options, kube, log, metrics);
+  const endpoints = options.awsEndpoint === undefined ? {} : { endpoints: { ec2: options.awsEndpoint } };
+  const shared = { clock: systemClock, random: systemRandom, log, metrics };
+  const ec2 = new Ec2Clients(endpoints, shared);
+  const onLost = (): never => {
+    log.flush();
+    process.exit(1);
+  };
+  const { manager, poller, events } = composeController(options, { ...shared, kube, ec2, onLost });
   const loaded = { isDone: false };
   const health = await startHealthServer(
     { metricsPort: options.metricsPort, healthPort: options.healthPort },
@@ -183,104 +155,6 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
   await health.close();
   ec2.close();
   kube.close();
-}
-
-interface Composition {
-  readonly manager: Manager;
-  readonly poller: SessionPoller;
-  readonly events: EventRecorder;
-  readonly ec2: Ec2Clients;
-}
-
-function compose(
-  options: ControllerOptions,
-  kube: RestKubeApi,
-  log: HostLogger,
-  metrics: PrometheusMetrics,
-): Composition {
-  const shared = { clock: systemClock, random: systemRandom, log, metrics };
-  const caches = makeCaches(options.namespace, { ...shared, api: kube });
-  const poller = new SessionPoller({ namespace: options.namespace, timings: options.timings }, { kube, ...shared });
-  const events = new EventRecorder({ component: FIELD_MANAGER, instance: options.identity }, { api: kube, ...shared });
-  const endpoints = options.awsEndpoint === undefined ? {} : { endpoints: { ec2: options.awsEndpoint } };
-  const ec2 = new Ec2Clients(endpoints, shared);
-  const held: { election?: LeaderElection } = {};
-  const fence: Fence = {
-    assertLeader: () => {
-      if (held.election === undefined) throw new Deposed("there is no election yet");
-      held.election.assertLeader();
-    },
-  };
-  const loops = makeLoops(registryModules({ options, kube, log, metrics, caches, poller, events, ec2 }), {
-    ...shared,
-    fence,
-  });
-  wire(caches, loops, poller);
-  const identity = `${options.identity}_${systemRandom.uuid()}`;
-  const config = { ...ELECTION_TIMINGS[options.preset], identity, namespace: options.namespace, name: LEADER_LEASE };
-  const manager = new Manager(
-    { drainTimeoutMs: DRAIN_TIMEOUT_MS },
-    {
-      caches: [caches.groups, caches.nodes, caches.leases, ...Object.values(caches.resources)],
-      loops: Object.values(loops),
-      clock: systemClock,
-      log,
-      election: (listener) => {
-        held.election = new LeaderElection(config, {
-          api: kube,
-          ...shared,
-          onElected: () => listener.onElected(),
-          onDeposed: (reason) => listener.onDeposed(reason),
-        });
-        return held.election;
-      },
-      onLeading: () => poller.start(),
-      onLost: () => {
-        log.flush();
-        process.exit(1);
-      },
-    },
-  );
-  return { manager, poller, events, ec2 };
-}
-
-interface Parts {
-  readonly options: ControllerOptions;
-  readonly kube: RestKubeApi;
-  readonly log: HostLogger;
-  readonly metrics: PrometheusMetrics;
-  readonly caches: ControllerCaches;
-  readonly poller: SessionPoller;
-  readonly events: EventRecorder;
-  readonly ec2: Ec2Clients;
-}
-
-function registryModules({ options, kube, log, metrics, caches, poller, events, ec2 }: Parts): RegistryModules {
-  const { timings, namespace, isRecoveryPaused, ambientNamespaces } = options;
-  const shared = { kube, clock: systemClock, log, metrics, events };
-  return {
-    kube,
-    caches,
-    failoverGroup: {
-      ...shared,
-      sessions: poller,
-      caches,
-      settings: { timings, isRecoveryPaused },
-      leaseNamespace: namespace,
-    },
-    awsVirtualIP: {
-      ...shared,
-      groups: caches.groups,
-      nodes: caches.nodes,
-      leases: caches.leases,
-      ec2,
-      settings: {
-        installationNamespace: namespace,
-        ambientNamespaces,
-        isRecoveryPaused,
-      },
-    },
-  };
 }
 
 /** Undefined: help was asked for. Throws `UsageError`. */

@@ -9,6 +9,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   host: ["lib"],
   cloud: ["lib"],
   controller: ["lib", "kube", "api"],
+  "controller/composition.ts": ["lib", "kube", "api", "cloud", "controller", "reconcilers"],
   "controller/main.ts": ["lib", "kube", "api", "host", "cloud", "controller", "reconcilers"],
   reconcilers: ["lib", "api", "kube", "controller", "cloud"],
   nodeagent: ["lib", "api", "kube", "host"],

@@ -1,0 +1,151 @@
+/**
+ * The controller wired together on given ports: caches, loops, session poller, election, manager. The process
+ * (`main.ts`) gives it the real cluster and clouds, the simulation simulated ones; what is wired is the same. Decides
+ * nothing and starts nothing.
+ */
+import type { Preset, Timings } from "../api/timings.ts";
+import type { Ec2Access } from "../cloud/aws/ec2-access.ts";
+import type { KubeApi } from "../kube/ports.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import type { Random } from "../lib/random.ts";
+import { SessionPoller } from "../reconcilers/failover-group/session-poller.ts";
+import type { RegistryModules } from "../reconcilers/registry.ts";
+import { type ControllerCaches, makeCaches, makeLoops, wire } from "../reconcilers/wiring.ts";
+import { Deposed, type Fence } from "./contract.ts";
+import { EventRecorder } from "./event-recorder.ts";
+import { LeaderElection } from "./leader-election.ts";
+import type { ElectionTimings } from "./lease-election.ts";
+import { Manager } from "./manager.ts";
+
+export interface ControllerSettings {
+  /** The installation's namespace, with the session Leases. */
+  readonly namespace: string;
+  /** Name of this replica. */
+  readonly identity: string;
+  readonly preset: Preset;
+  readonly timings: Timings;
+  readonly ambientNamespaces: readonly string[];
+  readonly isRecoveryPaused: boolean;
+}
+
+export interface ControllerPorts {
+  readonly kube: KubeApi;
+  readonly ec2: Ec2Access;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Leadership is lost: the process must end at once. */
+  readonly onLost: () => void;
+}
+
+export interface Composition {
+  readonly manager: Manager;
+  readonly poller: SessionPoller;
+  readonly events: EventRecorder;
+}
+
+/** Who writes; also the `component` of its Events. */
+export const FIELD_MANAGER = "understudy-controller";
+const LEADER_LEASE = "understudy-controller";
+const DRAIN_TIMEOUT_MS = 5_000;
+
+/** How fast a standby replica takes over when the leader dies. A leader that ends in order releases at once. */
+const ELECTION_TIMINGS: Readonly<Record<Preset, ElectionTimings>> = {
+  default: {
+    leaseDurationMs: 15_000,
+    renewDeadlineMs: 10_000,
+    renewIntervalMs: 2_000,
+    requestTimeoutMs: 2_000,
+    marginMs: 500,
+  },
+  fast: {
+    leaseDurationMs: 4_000,
+    renewDeadlineMs: 3_000,
+    renewIntervalMs: 500,
+    requestTimeoutMs: 1_000,
+    marginMs: 250,
+  },
+  "azure-freeze-tolerant": {
+    leaseDurationMs: 60_000,
+    renewDeadlineMs: 50_000,
+    renewIntervalMs: 5_000,
+    requestTimeoutMs: 5_000,
+    marginMs: 1_000,
+  },
+};
+
+export function composeController(settings: ControllerSettings, ports: ControllerPorts): Composition {
+  const { kube, clock, random, log, metrics } = ports;
+  const shared = { clock, random, log, metrics };
+  const { namespace } = settings;
+  const caches = makeCaches(namespace, { ...shared, api: kube });
+  const poller = new SessionPoller({ namespace, timings: settings.timings }, { kube, ...shared });
+  const events = new EventRecorder({ component: FIELD_MANAGER, instance: settings.identity }, { api: kube, ...shared });
+  const held: { election?: LeaderElection } = {};
+  const fence: Fence = {
+    assertLeader: () => {
+      if (held.election === undefined) throw new Deposed("there is no election yet");
+      held.election.assertLeader();
+    },
+  };
+  const loops = makeLoops(registryModules(settings, ports, { caches, poller, events }), { ...shared, fence });
+  wire(caches, loops, poller);
+  const identity = `${settings.identity}_${random.uuid()}`;
+  const config = { ...ELECTION_TIMINGS[settings.preset], identity, namespace, name: LEADER_LEASE };
+  const manager = new Manager(
+    { drainTimeoutMs: DRAIN_TIMEOUT_MS },
+    {
+      caches: [caches.groups, caches.nodes, caches.leases, ...Object.values(caches.resources)],
+      loops: Object.values(loops),
+      clock,
+      log,
+      election: (listener) => {
+        held.election = new LeaderElection(config, {
+          api: kube,
+          ...shared,
+          onElected: () => listener.onElected(),
+          onDeposed: (reason) => listener.onDeposed(reason),
+        });
+        return held.election;
+      },
+      onLeading: () => poller.start(),
+      onLost: ports.onLost,
+    },
+  );
+  return { manager, poller, events };
+}
+
+interface Parts {
+  readonly caches: ControllerCaches;
+  readonly poller: SessionPoller;
+  readonly events: EventRecorder;
+}
+
+function registryModules(settings: ControllerSettings, ports: ControllerPorts, parts: Parts): RegistryModules {
+  const { kube, ec2, clock, log, metrics } = ports;
+  const { timings, namespace, isRecoveryPaused, ambientNamespaces } = settings;
+  const { caches, poller, events } = parts;
+  const shared = { kube, clock, log, metrics, events };
+  return {
+    kube,
+    caches,
+    failoverGroup: {
+      ...shared,
+      sessions: poller,
+      caches,
+      settings: { timings, isRecoveryPaused },
+      leaseNamespace: namespace,
+    },
+    awsVirtualIP: {
+      ...shared,
+      groups: caches.groups,
+      nodes: caches.nodes,
+      leases: caches.leases,
+      ec2,
+      settings: { installationNamespace: namespace, ambientNamespaces, isRecoveryPaused },
+    },
+  };
+}
