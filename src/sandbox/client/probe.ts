@@ -10,14 +10,20 @@ export interface ProbeTarget {
   readonly port: number;
 }
 
+export interface Answer {
+  readonly name: string;
+  /** When the service answered, on the machine's monotonic clock, in ms. */
+  readonly atMs: number;
+}
+
 const MAX_ANSWER_BYTES = 4_096;
 
-/** The name in the answer, or undefined when none came in time. Never rejects. */
-export function probe(target: ProbeTarget, timeoutMs: number, clock: Clock): Promise<string | undefined> {
+/** The answer, or undefined when none came in time. Never rejects. */
+export function probe(target: ProbeTarget, timeoutMs: number, clock: Clock): Promise<Answer | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host: target.host, port: target.port, noDelay: true });
     let text = "";
-    const finish = (answer: string | undefined): void => {
+    const finish = (answer: Answer | undefined): void => {
       timer.cancel();
       socket.destroy();
       resolve(answer);
@@ -34,7 +40,9 @@ export function probe(target: ProbeTarget, timeoutMs: number, clock: Clock): Pro
   });
 }
 
-/** The body of a complete `200` answer that consists of one name. */
-export function answerOf(text: string): string | undefined {
-  return /^HTTP\/1\.1 200 [^\r]*\r\n(?:[^\r]+\r\n)*\r\n([A-Za-z0-9.-]{1,253})\n$/.exec(text)?.[1];
+/** What a complete `200` answer of the demo service says. */
+export function answerOf(text: string): Answer | undefined {
+  const match = /^HTTP\/1\.1 200 [^\r]*\r\n(?:[^\r]+\r\n)*\r\n([A-Za-z0-9.-]{1,253}) ([0-9.]{1,30})\n$/.exec(text);
+  const [, name, atMs] = match ?? [];
+  return name === undefined ? undefined : { name, atMs: Number(atMs) };
 }

@@ -1,17 +1,16 @@
 /**
  * From what was seen of each machine to "how many were active at once". Pure.
  *
- * A machine is active while it holds the address AND itself answers at it. One sample proves that from the send of
- * its probe until the answer; successive samples that all prove it are one interval, unless they lie so far apart that
+ * A machine is active while it holds the address AND itself answers at it. An answer carries the moment at which the
+ * service gave it; the address was there when the probe was sent and when the answer had come. Successive samples that
+ * all prove activity are one interval, from the first such moment to the last, unless they lie so far apart that
  * nothing is known about the time between. The observer can fail: two machines whose intervals overlap give 2.
  */
 export interface ActivitySample {
   /** When the address was looked for and the probe sent (CLOCK_MONOTONIC, ms). */
   readonly sentMs: number;
-  readonly doneMs: number;
-  readonly holdsAddress: boolean;
-  /** The machine's own name came back. */
-  readonly answered: boolean;
+  /** When this very machine, holding the address, answered; undefined: it did not. */
+  readonly activeAtMs: number | undefined;
 }
 
 export interface ActivityInterval {
@@ -31,31 +30,49 @@ export function activeIntervals(node: string, samples: readonly ActivitySample[]
     if (open !== undefined) intervals.push({ node, ...open });
     open = undefined;
   };
-  for (const sample of samples) {
-    if (!sample.holdsAddress || !sample.answered) {
+  for (const { activeAtMs } of samples) {
+    if (activeAtMs === undefined) {
       close();
       continue;
     }
-    if (open !== undefined && sample.sentMs - open.untilMs > LONGEST_JOIN_MS) close();
-    if (open === undefined) open = { fromMs: sample.sentMs, untilMs: sample.doneMs };
-    else open.untilMs = Math.max(open.untilMs, sample.doneMs);
+    if (open !== undefined && activeAtMs - open.untilMs > LONGEST_JOIN_MS) close();
+    if (open === undefined) open = { fromMs: activeAtMs, untilMs: activeAtMs };
+    else open.untilMs = Math.max(open.untilMs, activeAtMs);
   }
   close();
   return intervals;
 }
 
-/** The largest number of machines active at one moment; touching ends do not overlap. */
+export interface Overlap {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly nodes: readonly string[];
+}
+
+/** Every two intervals of different machines that have time in common: what must never be. */
+export function overlapsOf(intervals: readonly ActivityInterval[]): Overlap[] {
+  return intervals.flatMap((one, index) =>
+    intervals.slice(index + 1).flatMap((other) => {
+      const fromMs = Math.max(one.fromMs, other.fromMs);
+      const untilMs = Math.min(one.untilMs, other.untilMs);
+      return one.node === other.node || fromMs > untilMs ? [] : [{ fromMs, untilMs, nodes: [one.node, other.node] }];
+    }),
+  );
+}
+
+/** The largest number of different machines active at one moment. */
 export function maxSimultaneous(intervals: readonly ActivityInterval[]): number {
-  const edges = intervals.flatMap((interval) => [
-    { atMs: interval.fromMs, change: 1 },
-    { atMs: interval.untilMs, change: -1 },
+  const edges = intervals.flatMap(({ node, fromMs, untilMs }) => [
+    { node, atMs: fromMs, change: 1 },
+    { node, atMs: untilMs, change: -1 },
   ]);
-  edges.sort((a, b) => a.atMs - b.atMs || a.change - b.change);
-  let active = 0;
+  edges.sort((a, b) => a.atMs - b.atMs || b.change - a.change);
+  // A machine's own intervals may overlap: probes overtake one another. That is still one machine.
+  const open = new Map<string, number>();
   let most = 0;
-  for (const edge of edges) {
-    active += edge.change;
-    most = Math.max(most, active);
+  for (const { node, change } of edges) {
+    open.set(node, (open.get(node) ?? 0) + change);
+    most = Math.max(most, [...open.values()].filter((count) => count > 0).length);
   }
   return most;
 }

@@ -1,14 +1,14 @@
 /**
  * One observer process per machine, in the machine's network namespace but no part of it (it outlives crashes and
  * asks past the network, so that a machine that was cut off is seen as well). Every 5 ms: is the address here, and if
- * so, does this very machine answer at it? Samples go out as lines of JSON, `[[sentMs, doneMs, holds, answered], ...]`.
+ * so, does this very machine answer at it? Samples go out as lines of JSON, `[[sentMs, activeAtMs|null], ...]`.
  * `node observer/main.ts NODE (namespace|FILE) ADDRESS HOST PORT`; FILE is the list of held addresses in loopback mode.
  */
 import { readFileSync } from "node:fs";
 import { systemClock } from "../../host/system-clock.ts";
 import { probe } from "../client/probe.ts";
 import { holdsInFile } from "../loopback/file-interface.ts";
-import { machineMonotonicMs } from "../machine-clock.ts";
+import { machineMonotonicMs, measureFirst } from "../machine-clock.ts";
 import { holdsLocalAddress } from "./address-presence.ts";
 
 const SAMPLE_INTERVAL_MS = 5;
@@ -22,19 +22,21 @@ const [node = "", source = "namespace", address = "", host = "", port = ""] = pr
 const target = { host, port: Number(port) };
 
 class Observer {
-  #finished: (readonly [number, number, boolean, boolean])[] = [];
+  #finished: (readonly [number, number | null])[] = [];
   #inFlight = 0;
 
   async sample(): Promise<void> {
     const sentMs = machineMonotonicMs();
-    if (!addressIsHere() || this.#inFlight >= MAX_PROBES_IN_FLIGHT) {
-      this.#finished.push([sentMs, sentMs, false, false]);
-      return;
-    }
+    const activeAtMs = addressIsHere() && this.#inFlight < MAX_PROBES_IN_FLIGHT ? await this.#ask() : undefined;
+    this.#finished.push([sentMs, activeAtMs ?? null]);
+  }
+
+  /** When this machine answered, if the address is still here now that it has. */
+  async #ask(): Promise<number | undefined> {
     this.#inFlight += 1;
-    const answeredBy = await probe(target, PROBE_TIMEOUT_MS, systemClock);
+    const answer = await probe(target, PROBE_TIMEOUT_MS, systemClock);
     this.#inFlight -= 1;
-    this.#finished.push([sentMs, machineMonotonicMs(), true, answeredBy === node]);
+    return answer?.name === node && addressIsHere() ? answer.atMs : undefined;
   }
 
   flush(): void {
@@ -49,6 +51,7 @@ function addressIsHere(): boolean {
 }
 
 const observer = new Observer();
+measureFirst();
 process.stdin.on("end", () => process.exit(0)).resume();
 process.stdout.on("error", () => process.exit(0));
 setInterval(() => void observer.sample(), SAMPLE_INTERVAL_MS);

@@ -26,6 +26,11 @@ export class Timeline {
     this.#options.write(`${this.#styled(kind, `${seconds}s ${MARK[kind]} ${text}`)}\n`);
   }
 
+  /** A moment of the machine's monotonic clock as this timeline says it. */
+  secondsAt(atMs: number): string {
+    return `${((atMs - this.#startMs) / 1_000).toFixed(3)}s`;
+  }
+
   /** A line without a time. */
   line(text = "", kind: LineKind = "plain"): void {
     this.#options.write(`${this.#styled(kind, text)}\n`);

@@ -151,7 +151,7 @@ async function drift(stage: Stage): Promise<FaultResult> {
     activated: (group) => isReadyOn(group, active),
   });
   const repairedMs = await repaired.promise.catch(() => undefined);
-  return { ...played, detectedMs: repairedMs, activatedMs: repairedMs, steps: {} };
+  return { ...played, detectedMs: repairedMs, activatedMs: repairedMs };
 }
 
 async function monitorIntervalMs(stage: Stage): Promise<number> {

@@ -114,7 +114,7 @@ export async function play(stage: Stage, fault: Fault): Promise<FaultResult> {
     clientOutageMs: outage,
     boundMs: fault.boundMs,
     targetMs: fault.targetMs,
-    steps: await stepsOf(stage, activated),
+    steps: fault.changesGroup ? await stepsOf(stage, activated) : {},
     problems,
   };
   tell(timeline, result);

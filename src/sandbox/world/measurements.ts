@@ -1,6 +1,6 @@
 /** Collects what the client and the observers send, and answers what the scenario asks about it. */
-import { activeIntervals, maxSimultaneous, samplingQuality } from "../observer/activity.ts";
-import type { ActivitySample, SamplingQuality } from "../observer/activity.ts";
+import { activeIntervals, maxSimultaneous, overlapsOf, samplingQuality } from "../observer/activity.ts";
+import type { ActivityInterval, ActivitySample, Overlap, SamplingQuality } from "../observer/activity.ts";
 import { outageAround } from "../client/outage.ts";
 import type { ClientSample, Outage } from "../client/outage.ts";
 
@@ -18,8 +18,8 @@ export class Measurements {
   observerLine(node: string, line: string): void {
     const samples = this.#observed.get(node) ?? [];
     this.#observed.set(node, samples);
-    for (const [sentMs, doneMs, holdsAddress, answered] of JSON.parse(line) as [number, number, boolean, boolean][]) {
-      samples.push({ sentMs, doneMs, holdsAddress, answered });
+    for (const [sentMs, activeAtMs] of JSON.parse(line) as [number, number | null][]) {
+      samples.push({ sentMs, activeAtMs: activeAtMs ?? undefined });
     }
   }
 
@@ -42,13 +42,22 @@ export class Measurements {
   }
 
   maxSimultaneousActive(): number {
-    return maxSimultaneous([...this.#observed.keys()].flatMap((node) => activeIntervals(node, this.#samplesOf(node))));
+    return maxSimultaneous(this.#intervals());
+  }
+
+  /** When two were active at once. */
+  overlaps(): Overlap[] {
+    return overlapsOf(this.#intervals());
   }
 
   /** Of the machine that was watched worst. */
   worstSampling(): SamplingQuality {
     const all = [...this.#observed.keys()].map((node) => samplingQuality(this.#samplesOf(node)));
     return all.sort((a, b) => b.p99GapMs - a.p99GapMs)[0] ?? { samples: 0, p99GapMs: Infinity, longestGapMs: Infinity };
+  }
+
+  #intervals(): ActivityInterval[] {
+    return [...this.#observed.keys()].flatMap((node) => activeIntervals(node, this.#samplesOf(node)));
   }
 
   #samplesOf(node: string): ActivitySample[] {

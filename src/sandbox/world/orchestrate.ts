@@ -109,6 +109,10 @@ function tellResult(stage: Stage, result: ScenarioResult): void {
   timeline.line(
     `most members active at once: ${result.maxSimultaneousActive} (an observer outside the product ${looked})`,
   );
+  for (const { fromMs, untilMs, nodes } of world.measurements.overlaps()) {
+    const when = `from ${timeline.secondsAt(fromMs)} for ${secondsText(untilMs - fromMs)}`;
+    timeline.line(`${nodes.join(" and ")} were active at once ${when}`, "bad");
+  }
   timeline.line(passed ? "passed" : "FAILED", passed ? "good" : "bad");
   if (!passed) showLogs(stage, result);
   if (world.config.options.json) timeline.line(resultJson(result));
