@@ -5,7 +5,7 @@ import { formatDuration, parseDurationMs } from "../../lib/duration.ts";
 import { conditionsFrom, isApplied, observedOf, readyOf, reconcilingOf, stalledOf } from "./conditions.ts";
 import type { Judgement } from "./conditions.ts";
 import { routeTableStatuses } from "./routes.ts";
-import { valueOf } from "./seen.ts";
+import { destinationOf, valueOf } from "./seen.ts";
 import type { Seen } from "./seen.ts";
 import type { Step } from "./steps.ts";
 
@@ -90,6 +90,15 @@ export function eventsAbout(before: AwsVirtualIPStatus, after: AwsVirtualIPStatu
       },
     ];
   });
+}
+
+/** An entry that was there and is gone: never put back by us, and easily missed by whoever removed it. */
+export function eventsAboutLostEntries(seen: Seen, after: AwsVirtualIPStatus): Step[] {
+  const present = new Set(after.routeTables?.map((table) => table.id));
+  const lost = (seen.status.routeTables ?? []).filter((table) => !present.has(table.id)).map((table) => table.id);
+  if (lost.length === 0 || seen.claim.type === "None") return [];
+  const message = `${lost.join(", ")}: no entry for ${destinationOf(seen.vip)} any more; the subnets of this table do not reach the address. If that was not meant, add it again with the ENI of any member as target`;
+  return [{ do: "Tell", type: "Warning", reason: "NoRouteEntry", message }];
 }
 
 /** Nothing to say about the quiet beginning of an object, nor about what Ready says anyway. */

@@ -224,6 +224,22 @@ describe("the plan looks again", () => {
   });
 });
 
+describe("a status whose tables cannot be read by a fresh process", () => {
+  it("keeps them as Unknown", () => {
+    const routeTables = [{ id: "rtb-a", vpcId: "vpc-1", target: ENI2, state: "Right" as const }];
+    const status = { ...APPLIED, routeTables };
+    const unreadable = { ok: false, failure: FAILURE, known: undefined } as const;
+    for (const overrides of [
+      { vpcs: [{ ...aVpc([]), routeTables: unreadable }] },
+      { vpcs: [], members: [{ ...aMember("node2", ENI2), networkInterface: unreadable }] },
+    ]) {
+      const { steps } = plan(aSeen({ vip: aVip(status), status, ...overrides }), NOW);
+      expect(statusIn(steps).routeTables).toEqual([{ ...routeTables[0], state: "Unknown" }]);
+      expect(steps.some((step) => step.do === "Tell" && step.reason === "NoRouteEntry")).toBe(false);
+    }
+  });
+});
+
 describe("a deleted object", () => {
   const deleted = (): Seen["vip"] => {
     const vip = aVip();

@@ -19,7 +19,7 @@ import { parseDurationMs } from "../../lib/duration.ts";
 import { preflight } from "./checks.ts";
 import { isApplied } from "./conditions.ts";
 import type { Judgement } from "./conditions.ts";
-import { eventsAbout, statusOf } from "./plan-status.ts";
+import { eventsAbout, eventsAboutLostEntries, statusOf } from "./plan-status.ts";
 import { viewRoutes } from "./routes.ts";
 import type { RoutesView, WrongRoute } from "./routes.ts";
 import { destinationOf } from "./seen.ts";
@@ -53,7 +53,7 @@ export function plan(seen: Seen, now: Instant): Plan<Step> {
 
 function statusSteps(seen: Seen, status: Seen["status"]): Step[] {
   if (isSameStatus(seen.status, status)) return [];
-  return [{ do: "WriteStatus", status }, ...eventsAbout(seen.status, status)];
+  return [{ do: "WriteStatus", status }, ...eventsAbout(seen.status, status), ...eventsAboutLostEntries(seen, status)];
 }
 
 /** The writes that are due now: at the first sight of a wrong route, later with growing pauses. */

@@ -101,6 +101,17 @@ describe("the route of a virtual IP", () => {
     expect(await world.verdict("Ready")).toBe("True Active");
   });
 
+  it("is missed with an Event when somebody deletes it from one table, and never put back", async () => {
+    const world = await start();
+    await world.activate("node1", 1);
+    await world.clock.advance(20_000);
+    world.cloud.ec2.deleteRoute(world.cloud.table2, "10.1.0.20/32");
+    await world.clock.advance(30_000);
+    const lost = world.told.filter((event) => event.reason === "NoRouteEntry");
+    expect(lost.map((event) => event.message.split(":")[0])).toEqual([world.cloud.table2]);
+    expect(world.targets()).toEqual(["eni-00000001", "eni-00000001", "-"]);
+  });
+
   it("stays as it is when the group is stopped", async () => {
     const world = await start();
     await world.activate("node2", 1);

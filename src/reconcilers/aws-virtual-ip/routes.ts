@@ -5,7 +5,7 @@
 import type { RouteTableStatus } from "../../api/generated/types.ts";
 import type { RouteTable } from "../../cloud/aws/ports.ts";
 import { destinationOf, memberOf, valueOf } from "./seen.ts";
-import type { Failure, Seen, VpcSeen } from "./seen.ts";
+import type { Failure, Reading, Seen, VpcSeen } from "./seen.ts";
 
 export interface WrongRoute {
   readonly region: string;
@@ -87,5 +87,20 @@ export function routeTableStatuses(seen: Seen): RouteTableStatus[] {
       };
     }),
   );
-  return statuses.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return [...statuses, ...unreadStatuses(seen)].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Tables of the last status about which nothing is known now: they stay, as `Unknown`. */
+function unreadStatuses(seen: Seen): RouteTableStatus[] {
+  const isWhereUnknown = !seen.credentials.ok || seen.members.some((member) => isUnread(member.networkInterface));
+  const last = seen.status.routeTables ?? [];
+  const isUnreadTable = ({ vpcId }: RouteTableStatus): boolean => {
+    const vpc = seen.vpcs.find((candidate) => candidate.vpcId === vpcId);
+    return vpc === undefined ? isWhereUnknown : isUnread(vpc.routeTables);
+  };
+  return last.filter(isUnreadTable).map((table) => ({ ...table, state: "Unknown" }));
+}
+
+function isUnread(reading: Reading<unknown> | undefined): boolean {
+  return reading?.ok === false && reading.known === undefined;
 }
