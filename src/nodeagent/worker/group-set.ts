@@ -41,7 +41,7 @@ export class GroupSet {
 
   setSession(session: string | undefined): void {
     this.#session = session;
-    this.#takeDown = undefined;
+    if (session !== undefined) this.#takeDown = undefined;
     this.#tellAll({ type: "session", session });
   }
 

@@ -174,6 +174,7 @@ describe("a worker with an API server, a guard and a host", () => {
     const { guard, addresses, listeners, commands, clock } = await active();
     commands.leave({ UNDERSTUDY_NODE: "node1" }, { ownSession: true });
     guard.receive({ type: "takeDown", takeDownId: 7, cause: "renew-deadline", budgetMs: 600 });
+    guard.receive({ type: "session", session: undefined });
     await clock.advance(400);
     expect(guard.told("down")).toEqual([{ type: "down", takeDownId: 7 }]);
     expect(addresses.holds(VIP) || listeners.isOpen(PORT)).toBe(false);

@@ -97,7 +97,8 @@ export class Worker {
   told(message: Told): void {
     switch (message.type) {
       case "session":
-        this.#takeDownId = undefined;
+        // The end of a session goes with a take-down that is still owed an answer; only a new right ends that.
+        if (message.session !== undefined) this.#takeDownId = undefined;
         return this.#groups.setSession(message.session);
       case "takeDown":
         this.#takeDownId = message.takeDownId;
