@@ -55,6 +55,10 @@ export class FakeLeaseApi implements KubeApi {
     this.#objects.delete(name);
   }
 
+  get hasLate(): boolean {
+    return this.#late.length > 0;
+  }
+
   /** Carries out the oldest delayed write; false when its precondition failed by now. */
   carryOutLate(): boolean {
     const run = this.#late.shift();
