@@ -41,6 +41,8 @@ type Sdk = typeof import("./ec2-sdk.ts");
 
 /** Most pages of one Describe call; 100 pages of 1000 are far beyond any VPC's quota. */
 const MAX_PAGES = 100;
+/** How long a read waits for its turn, in ms: whoever reads may have a route to write, and must not queue for long. */
+const READ_PATIENCE_MS = 500;
 /** How long a TCP and TLS connection may take, in ms; the call's own deadline still holds. */
 const CONNECTION_TIMEOUT_MS = 2_000;
 
@@ -175,7 +177,8 @@ export class Ec2SdkClient implements Ec2Port {
   ): Promise<T | undefined> {
     const { clock, limiter, metrics } = this.#modules;
     const endsAtMs = clock.monotonicMs() + options.timeoutMs;
-    await limiter.admit(kind, action, options.timeoutMs);
+    const patienceMs = kind === "read" ? Math.min(READ_PATIENCE_MS, options.timeoutMs) : options.timeoutMs;
+    await limiter.admit(kind, action, patienceMs);
     const sentAtMs = clock.monotonicMs();
     const record = (outcome: string): void => {
       const durationMs = clock.monotonicMs() - sentAtMs;
