@@ -7,6 +7,7 @@ import type { Condition } from "../../api/generated/types.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import { isAnswer } from "../../cloud/errors.ts";
+import type { CloudErrorCode } from "../../cloud/errors.ts";
 import { missingAddress } from "./activation.ts";
 import type { Preflight } from "./checks.ts";
 import type { RoutesView } from "./routes.ts";
@@ -109,8 +110,20 @@ export function observedOf({ seen, routes }: Judgement): Verdict | undefined {
     return wasAsked ? { status: "True", reason: "Read", message: "the cloud answers" } : last;
   }
   if (seen.vip.spec.monitor.whenUnreadable === "Ignore") return last;
-  return no(observedReason(failure), `${failure.message}. What is true in the cloud is unknown; nothing is changed`);
+  const remedy = UNREADABLE_REMEDY[failure.code] ?? "See PreflightOK";
+  return no(
+    observedReason(failure),
+    `${failure.message}. What is true in the cloud is unknown; nothing is changed. ${remedy}`,
+  );
 }
+
+const UNREADABLE_REMEDY: Readonly<Partial<Record<CloudErrorCode, string>>> = {
+  EndpointUnreachable:
+    "Check the path from the controller to the EC2 endpoint: DNS, proxy, security groups, VPC endpoint",
+  CallTimeout: "Compare status.callTime with spec.timeouts.call; check the path to the EC2 endpoint",
+  Throttled: "Lengthen spec.monitor.interval, or have the account's API limits raised",
+  CallFailed: "It is tried again; if it lasts, look at the health of EC2 in this region",
+};
 
 function firstUnreadable(seen: Seen, routes: RoutesView | undefined): Failure | undefined {
   if (routes?.state === "Unreadable") return routes.failure;

@@ -194,6 +194,9 @@ describe("what cannot be read", () => {
     world.ec2.fail("DescribeRouteTables", { code: "EndpointUnreachable" }, 1_000);
     await world.clock.advance(60_000);
     expect(await world.verdict("Observed")).toBe("False EndpointUnreachable");
+    expect((await world.condition("Observed"))?.message).toContain(
+      "Check the path from the controller to the EC2 endpoint",
+    );
     expect(await world.verdict("Ready")).toBe("True Active");
     expect(world.callsOf("ReplaceRoute")).toBe(0);
     expect((await world.vip()).status?.routeTables?.map((table) => table.state)).toEqual([
@@ -313,6 +316,7 @@ describe("mistakes", () => {
     await world.clock.advance(100);
     expect(await world.verdict("PreflightOK")).toBe("False CredentialsRejected");
     expect(await world.verdict("Observed")).toBe("False CallFailed");
+    expect(world.told.map((event) => `${event.type} ${event.reason}`)).toContain("Warning CredentialsRejected");
     world.ec2.fail("ReplaceRoute", { code: "NotAuthorized", providerCode: "UnauthorizedOperation" }, 3);
     await world.clock.advance(10_100);
     expect(await world.verdict("PreflightOK")).toBe("False NotAuthorized");
