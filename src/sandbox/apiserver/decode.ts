@@ -5,8 +5,8 @@
  * Source: k8s.io/apimachinery/pkg/apis/meta/v1 (time.go, micro_time.go).
  */
 import { unreachable } from "../../lib/assert.ts";
-import { isJsonObject, secondsTime, type ApiObject, type JsonObject } from "./json.ts";
-import { MICRO_TIME } from "./builtin/schemas.ts";
+import { isJsonObject, secondsTime, type ApiMeta, type ApiObject, type JsonObject } from "./json.ts";
+import { MICRO_TIME, OBJECT_META } from "./builtin/schemas.ts";
 import type { Resource, Schema } from "./resource.ts";
 import { badRequest } from "./status-error.ts";
 
@@ -21,6 +21,15 @@ export function decodeBuiltin(resource: Resource, object: ApiObject): ApiObject 
     );
   };
   return decode(resource.schema, object, "", fail) as ApiObject;
+}
+
+/** Metadata has one form for all kinds; a wrong type in it is refused with 400 before anything looks at it. */
+export function decodeMetadata(kind: string, metadata: unknown): ApiMeta {
+  const fail = (why: string): never => {
+    throw badRequest(`${kind} cannot be handled: ${why}`);
+  };
+  // The one place where metadata gets its type: the walk has checked every field of it.
+  return decode(OBJECT_META, metadata, "metadata", fail) as ApiMeta;
 }
 
 type Fail = (why: string) => never;

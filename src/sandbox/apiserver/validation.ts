@@ -5,8 +5,8 @@
 import { causeOf } from "../../api/problem.ts";
 import { compileSchema, type CompiledSchema } from "../../api/schema-validation.ts";
 import { pruneUnknown, setDefaults } from "../../api/structural.ts";
-import { MICRO_TIME } from "./builtin/schemas.ts";
-import { cloneJson } from "./json.ts";
+import { MICRO_TIME, OBJECT_META } from "./builtin/schemas.ts";
+import { cloneJson, isJsonObject } from "./json.ts";
 import type { Resource, Schema } from "./resource.ts";
 import type { StatusCause } from "./status-error.ts";
 
@@ -25,7 +25,7 @@ function compiled(schema: Schema): Engine {
   const engine: CompiledSchema = compileSchema(publicSchema(schema));
   return {
     withDefaults: <T>(value: T): T => engine.applyDefaults(value) as T,
-    prune: (value) => engine.prune(value),
+    prune: (value) => [...pruneMetadata(value), ...engine.prune(value)],
     validate: (value, old) => engine.validate(value, old).map(causeOf),
   };
 }
@@ -38,9 +38,14 @@ export function builtinEngine(schema: Schema): Engine {
       setDefaults(copy, schema);
       return copy;
     },
-    prune: (value) => pruneUnknown(value, schema, "", true),
+    prune: (value) => [...pruneMetadata(value), ...pruneUnknown(value, schema, "", true)],
     validate: () => [],
   };
+}
+
+/** Schemas of kinds say nothing about metadata. */
+function pruneMetadata(value: unknown): string[] {
+  return isJsonObject(value) ? pruneUnknown(value["metadata"], OBJECT_META, "metadata", false) : [];
 }
 
 const byObject = new WeakMap<Schema, Engine>();

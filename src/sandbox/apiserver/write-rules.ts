@@ -4,6 +4,7 @@
  *
  * Source: k8s.io/apiserver/pkg/registry/rest (BeforeCreate, BeforeUpdate), apiextensions-apiserver customresource strategy.
  */
+import { decodeMetadata } from "./decode.ts";
 import { cloneJson, equalJson, isJsonObject, type ApiMeta, type ApiObject } from "./json.ts";
 import { checkMetadata } from "./names.ts";
 import { apiVersionOf, type Resource } from "./resource.ts";
@@ -24,9 +25,8 @@ export function readBody(resource: Resource, namespace: string, name: string | u
       `the API version in the data (${String(object["apiVersion"])}, Kind=${String(object["kind"])}) does not match the expected API version (${apiVersion}, Kind=${resource.kind})`,
     );
   }
-  const metadata = object["metadata"] ?? {};
-  if (!isJsonObject(metadata)) throw badRequest("metadata must be an object");
-  object["metadata"] = withNamespaceAndName(resource, namespace, name, metadata as unknown as ApiMeta);
+  const metadata = decodeMetadata(resource.kind, object["metadata"] ?? {});
+  object["metadata"] = withNamespaceAndName(resource, namespace, name, metadata);
   return object as ApiObject;
 }
 
@@ -36,10 +36,7 @@ function withNamespaceAndName(
   name: string | undefined,
   given: ApiMeta,
 ): ApiMeta {
-  // Clients print an absent creationTimestamp as null.
-  const metadata = Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== null),
-  ) as unknown as ApiMeta;
+  const metadata = { ...given };
   if (metadata.namespace !== undefined && metadata.namespace !== "" && metadata.namespace !== namespace) {
     throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
   }

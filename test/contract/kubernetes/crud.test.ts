@@ -274,3 +274,29 @@ describe("deleting", () => {
     expect((await cluster.call("GET", `${things}/coll-b`)).status).toBe(200);
   });
 });
+
+describe("metadata", () => {
+  test.each([
+    ["labels that are no texts", { labels: { a: 1 } }],
+    ["finalizers that are no list", { finalizers: "x.dev/a" }],
+    ["owner references that are no objects", { ownerReferences: ["x"] }],
+  ])("with %s is refused with 400", async (_what, metadata) => {
+    expect((await cluster.call("POST", things, { body: thing("meta", {}, metadata) })).status).toBe(400);
+  });
+
+  test("loses unknown fields and nulls", async () => {
+    const made = await create("meta", {}, { creationTimestamp: null, colour: "red" });
+    expect(at(made, "metadata", "colour")).toBeUndefined();
+    expect(at(made, "metadata", "creationTimestamp")).toEqual(expect.any(String));
+  });
+
+  test("which the server owns cannot be changed", async () => {
+    const made = await create("owned");
+    const metadata = { ...(made["metadata"] as JsonObject), creationTimestamp: "2001-01-01T00:00:00Z", generation: 77 };
+    const put = await cluster.expectOk("PUT", `${things}/owned`, { body: { ...made, metadata } });
+    expect(put["metadata"]).toMatchObject({
+      generation: 1,
+      creationTimestamp: at(made, "metadata", "creationTimestamp"),
+    });
+  });
+});
