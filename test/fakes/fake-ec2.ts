@@ -2,6 +2,7 @@
  * EC2 for tests: a small region (one VPC, two zones, two members, a client's subnet on the main table) and `FakeEc2`,
  * an `Ec2Port` on it without HTTP, with scripted failures.
  */
+import { sleep } from "../../src/lib/clock.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { toCloudError } from "../../src/cloud/aws/ec2-errors.ts";
 import type {
@@ -81,6 +82,11 @@ export class FakeEc2 implements Ec2Port {
   readonly #scripted: { readonly action: string; readonly outcome: FakeOutcome; left: number }[] = [];
   /** Every call that was made, in order, as `Action argument...`. */
   readonly calls: string[] = [];
+
+  /** Told before each call is sent. */
+  onCall: (call: string) => void = () => undefined;
+  /** Calls take time, may arrive after the caller has given up, and reads may be stale. Undefined: at once. */
+  network: FakeNetwork | undefined;
 
   constructor(ec2: VirtualEc2) {
     this.#ec2 = ec2;
@@ -180,7 +186,6 @@ export class FakeEc2 implements Ec2Port {
     );
   }
 
-  // oxlint-disable-next-line typescript/require-await -- a port is asynchronous even where its fake is not
   async #call<T>(
     action: string,
     argument: string,
@@ -188,36 +193,57 @@ export class FakeEc2 implements Ec2Port {
     whenAllowed: T,
     perform: () => T,
   ): Promise<T> {
-    this.calls.push(`${action}${options.dryRun === true ? "(dry)" : ""} ${argument}`);
+    const call = `${action}${options.dryRun === true ? "(dry)" : ""} ${argument}`;
+    this.calls.push(call);
+    this.onCall(call);
     const scripted = this.#scripted.find((entry) => entry.action === action && entry.left > 0);
     if (scripted !== undefined) scripted.left--;
-    const failure =
-      scripted === undefined
-        ? undefined
-        : new CloudError(
-            {
-              code: scripted.outcome.code,
-              action,
-              ...(scripted.outcome.providerCode === undefined ? {} : { providerCode: scripted.outcome.providerCode }),
-            },
-            `EC2 ${action} failed: ${scripted.outcome.code}`,
-          );
-    if (failure !== undefined && scripted?.outcome.after !== true) throw failure;
-    if (options.dryRun === true) return whenAllowed;
-    try {
-      const answer = perform();
-      if (failure !== undefined) throw failure;
-      return answer;
-    } catch (thrown) {
-      if (thrown instanceof Ec2Error)
-        throw toCloudError(action, {
-          name: thrown.code,
-          message: thrown.message,
-          $metadata: { httpStatusCode: thrown.detail.status },
-        });
-      throw thrown;
-    }
+    const answer = (): T =>
+      answerOf(action, scripted?.outcome, () => (options.dryRun === true ? whenAllowed : perform()));
+    return this.network === undefined ? answer() : await overNetwork(this.network, action, options.timeoutMs, answer);
   }
+}
+
+export interface FakeNetwork {
+  readonly clock: Clock;
+  /** Time until the call takes effect and until its answer is back, in ms. */
+  readonly trip: (action: string) => { readonly thereMs: number; readonly backMs: number };
+}
+
+/** The effect comes when it comes, also after the caller's deadline. */
+async function overNetwork<T>(network: FakeNetwork, action: string, timeoutMs: number, answer: () => T): Promise<T> {
+  const { clock } = network;
+  const { thereMs, backMs } = network.trip(action);
+  const round = async (): Promise<T> => {
+    await sleep(clock, thereMs);
+    const value = answer();
+    await sleep(clock, backMs);
+    return value;
+  };
+  const deadline = async (): Promise<never> => {
+    await sleep(clock, timeoutMs);
+    throw new CloudError({ code: "CallTimeout", action }, `EC2 ${action}: no answer within ${timeoutMs} ms`);
+  };
+  return await Promise.race([round(), deadline()]);
+}
+
+function answerOf<T>(action: string, scripted: FakeOutcome | undefined, perform: () => T): T {
+  const failure = scripted === undefined ? undefined : scriptedError(action, scripted);
+  if (failure !== undefined && scripted?.after !== true) throw failure;
+  try {
+    const answer = perform();
+    if (failure !== undefined) throw failure;
+    return answer;
+  } catch (thrown) {
+    if (!(thrown instanceof Ec2Error)) throw thrown;
+    const $metadata = { httpStatusCode: thrown.detail.status };
+    throw toCloudError(action, { name: thrown.code, message: thrown.message, $metadata });
+  }
+}
+
+function scriptedError(action: string, { code, providerCode }: FakeOutcome): CloudError {
+  const provider = providerCode === undefined ? {} : { providerCode };
+  return new CloudError({ code, action, ...provider }, `EC2 ${action} failed: ${code}`);
 }
 
 export interface FakeOutcome {

@@ -165,6 +165,8 @@ export class Observer {
     // A failure has no call of its own to tell it by: one counts per retry interval.
     const apartMs = "sentAtMs" in view ? 0 : (parseDurationMs(seen.vip.spec.monitor.retryInterval) ?? 0);
     if (sentAtMs < memory.freshSinceMs || sentAtMs - apartMs <= memory.counted.sentAtMs) return;
+    const startDelayMs = parseDurationMs(seen.vip.spec.monitor.startDelay) ?? 0;
+    const isTooEarly = nowMs - (memory.due?.sinceMs ?? nowMs) < startDelayMs;
     const isGood = view.state === "Right";
     const isUnknown = view.state === "Unreadable";
     this.#deps.metrics.count("understudy_monitor_total", {
@@ -179,8 +181,8 @@ export class Observer {
       ...(writes === undefined ? {} : { writes: isGood ? { ...writes, count: 0, failures: [] } : writes }),
       counted: {
         sentAtMs,
-        bad: isGood ? 0 : isUnknown ? counted.bad : counted.bad + 1,
-        unreadable: isUnknown ? counted.unreadable + 1 : 0,
+        bad: isGood ? 0 : isUnknown || isTooEarly ? counted.bad : counted.bad + 1,
+        unreadable: isUnknown && !isTooEarly ? counted.unreadable + 1 : 0,
       },
     });
   }
