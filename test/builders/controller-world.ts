@@ -152,10 +152,7 @@ export class ControllerWorld {
   static async create(nodes: readonly string[], spec: object = {}): Promise<ControllerWorld> {
     const world = new ControllerWorld();
     for (const node of nodes) await world.addNode(node);
-    await world.kube.create(KINDS.LbProbePort, {
-      metadata: { namespace: KEY.namespace, name: "probe" },
-      spec: { port: 26001 },
-    } as LbProbePort);
+    await world.addProbe("probe", 26_001);
     await world.addGroup(KEY.name, nodes, spec);
     world.controller.lead();
     return world;
@@ -171,6 +168,11 @@ export class ControllerWorld {
     this.agents.set(node, agent);
     await agent.start();
     return agent;
+  }
+
+  async addProbe(name: string, port: number): Promise<void> {
+    const probe = { metadata: { namespace: KEY.namespace, name }, spec: { port } };
+    await this.kube.create(KINDS.LbProbePort, probe as LbProbePort);
   }
 
   async addGroup(name: string, members: readonly string[], spec: object = {}): Promise<void> {

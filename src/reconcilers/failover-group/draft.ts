@@ -4,7 +4,7 @@
  */
 import { type Instant } from "../../lib/clock.ts";
 import { type Holder, holderOf } from "./holder.ts";
-import type { Seen } from "./seen.ts";
+import { openMove, type Seen } from "./seen.ts";
 import type { Step } from "./steps.ts";
 import type { ControllerStatus, HistoryEntry } from "./types.ts";
 
@@ -65,6 +65,20 @@ export function addHistory(draft: Draft, entry: HistoryEntry): void {
 
 export function replaceEntry(draft: Draft, old: HistoryEntry, entry: HistoryEntry): void {
   draft.status.history = (draft.status.history ?? []).map((known) => (known === old ? entry : known));
+}
+
+/** The move under way did not reach Ready. */
+export function closeAsFailed(draft: Draft, why: string): void {
+  const open = openMove(draft.status.history);
+  if (open === undefined) return;
+  const closed: HistoryEntry = {
+    ...open,
+    finishedAt: isoTime(draft.now.wallMs),
+    result: "Failed",
+    message: open.message ?? why,
+  };
+  replaceEntry(draft, open, closed);
+  draft.after.push({ do: "CountMove", move: closed });
 }
 
 export function tell(draft: Draft, type: "Normal" | "Warning", reason: string, message: string): void {

@@ -58,11 +58,14 @@ function fateOf(member: MemberSeen, grant: Grant): Holder {
     if (member.isSessionReadAfterGroup) return { state: "Down", node, proof: "NewLife" };
     return { state: "Holding", node, isHeard: false };
   }
+  const isVouchedOff = member.nodeObject?.isOutOfService === true;
   if (verdict.state === "Ended") {
-    if (verdict.end === "Expired") return { state: "Expired", node };
-    return { state: "Down", node, proof: verdict.end };
+    if (verdict.end !== "Expired") return { state: "Down", node, proof: verdict.end };
+    return isVouchedOff ? { state: "Down", node, proof: "Fenced" } : { state: "Expired", node };
   }
-  if (member.nodeObject?.isOutOfService === true && lease !== undefined) {
+  // Whoever vouches that a VM is off is not believed while its session is seen to be renewed.
+  const isSilent = verdict.state === "Revocable" || (verdict.state === "Unknown" && verdict.reason === "Quiet");
+  if (isVouchedOff && isSilent && lease !== undefined) {
     return { state: "Revocable", node, session: grant.session, end: "Fenced", lease, sinceMs: undefined };
   }
   if (verdict.state === "Revocable") {

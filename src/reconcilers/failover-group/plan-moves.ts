@@ -7,7 +7,7 @@
  */
 import { parseDurationMs } from "../../lib/duration.ts";
 import { isStillLooking, refusalOf } from "./checks-members.ts";
-import { type Draft, isoTime, movesByItself, replaceEntry, tell } from "./draft.ts";
+import { closeAsFailed, type Draft, isoTime, movesByItself, tell } from "./draft.ts";
 import { type Grant, reportsUnder } from "./holder.ts";
 import { chooseCandidate } from "./plan-candidates.ts";
 import { ATTEMPT_FAILED, type JoinedResource } from "./plan-resources.ts";
@@ -124,13 +124,7 @@ function giveUp(draft: Draft, grant: Grant, why: string): void {
     open?.cause === "Requested" && open.from !== undefined && open.from !== grant.node ? { prefer: open.from } : {};
   const choice = chooseCandidate(seen, now.wallMs, { ...back, except: grant.node });
   if (choice === undefined && isStillLooking(seen)) return;
-  if (open !== undefined)
-    replaceEntry(draft, open, {
-      ...open,
-      finishedAt: isoTime(now.wallMs),
-      result: "Failed",
-      message: `on ${grant.node}: ${why}`,
-    });
+  closeAsFailed(draft, `on ${grant.node}: ${why}`);
   if (choice !== undefined) {
     status.target = { node: choice.node, cause: "ResourceFailed" };
     return tell(draft, "Warning", "FailingOver", `${why} on ${grant.node}; the group moves to ${choice.node}`);

@@ -8,12 +8,21 @@
 import { formatDuration, parseDurationMs } from "../../lib/duration.ts";
 import { grantBlocker, groupProblems } from "./checks-group.ts";
 import { isStillLooking } from "./checks-members.ts";
-import { addHistory, type Blocked, type Draft, isoTime, isPaused, movesByItself, replaceEntry, tell } from "./draft.ts";
+import {
+  addHistory,
+  type Blocked,
+  closeAsFailed,
+  type Draft,
+  isoTime,
+  isPaused,
+  movesByItself,
+  tell,
+} from "./draft.ts";
 import { type Holder, otherClaimants } from "./holder.ts";
 import { chooseCandidate, type Choice, earlierMembersMissing, type Wish } from "./plan-candidates.ts";
-import { memberOf, openMove, type Seen } from "./seen.ts";
+import { type MemberSeen, memberOf, type Seen } from "./seen.ts";
 import type { Step } from "./steps.ts";
-import type { Cause, HistoryEntry, MoveSteps } from "./types.ts";
+import type { Cause, MoveSteps } from "./types.ts";
 
 export interface Grant {
   readonly choice: Choice;
@@ -43,7 +52,7 @@ export function considerTransfer(draft: Draft): Grant | undefined {
   }
   if (holder.state === "None" && mustWaitForEarlier(draft, choice)) return undefined;
   const claimants = otherClaimants(draft.seen, holder.state === "None" ? [choice.node] : [choice.node, holder.node]);
-  const first = claimants[0];
+  const first = claimants.find((member) => member.session.verdict.state !== "Revocable");
   if (first !== undefined) {
     draft.blocked = {
       reason: "Blocked",
@@ -51,6 +60,7 @@ export function considerTransfer(draft: Draft): Grant | undefined {
     };
     return forgetHolder(draft);
   }
+  for (const claimant of claimants) draft.before.push(endOf(claimant, nextEpoch(draft.seen)));
   return grantTo(draft, choice, cause);
 }
 
@@ -135,6 +145,11 @@ function sealSteps(_seen: Seen, _epoch: number): Step[] {
 
 function revocation(holder: Extract<Holder, { state: "Revocable" }>, epoch: number): Step {
   return { do: "Revoke", node: holder.node, session: holder.session, end: holder.end, epoch, lease: holder.lease };
+}
+
+/** Ends the expired session of a member that reported something up without holding the grant. */
+function endOf({ node, session: { verdict, lease } }: MemberSeen, epoch: number): Step {
+  return { do: "Revoke", node, session: verdict.session ?? "", end: "Expired", epoch, lease };
 }
 
 /** What must not be overlooked, whoever the candidate is. */
@@ -268,18 +283,4 @@ function holdAfterUncleanStop(draft: Draft): void {
   status.hold = { reason: "UncleanStop", since: isoTime(now.wallMs), message };
   draft.blocked = { reason: "Held", stalled: "UncleanStop", message };
   tell(draft, "Warning", "UncleanStop", `${message}; the group stays down until annotated understudy.dev/start`);
-}
-
-/** The move under way did not reach Ready. */
-function closeAsFailed(draft: Draft, why: string): void {
-  const open = openMove(draft.status.history);
-  if (open === undefined) return;
-  const closed: HistoryEntry = {
-    ...open,
-    finishedAt: isoTime(draft.now.wallMs),
-    result: "Failed",
-    message: open.message ?? why,
-  };
-  replaceEntry(draft, open, closed);
-  draft.after.push({ do: "CountMove", move: closed });
 }

@@ -23,6 +23,9 @@ import type { ControllerStatus } from "./types.ts";
 /** While a member brings the group up, its own reports go first: what is only for people waits, in milliseconds. */
 const COSMETIC_PAUSE_MS = 250;
 
+/** However quiet everything is, a group is looked at so often, in milliseconds. */
+const LOOK_AGAIN_MS = 60_000;
+
 export function planGroup(seen: Seen, now: Instant): Plan<Step> {
   const { metadata } = seen.group;
   const isDeleting = metadata.deletionTimestamp !== undefined;
@@ -64,8 +67,7 @@ function finish(draft: Draft, grant: { node: string; epoch: number } | undefined
     ...write,
     ...(write.length > 0 ? draft.after : draft.after.filter((step) => step.do === "RemoveAnnotation")),
   ];
-  const requeueAfterMs = draft.lookAgainMs.length === 0 ? undefined : Math.max(0, Math.min(...draft.lookAgainMs));
-  return requeueAfterMs === undefined ? { steps } : { steps, requeueAfterMs };
+  return { steps, requeueAfterMs: Math.max(0, Math.min(LOOK_AGAIN_MS, ...draft.lookAgainMs)) };
 }
 
 function statusWrite(draft: Draft, grant: { node: string; epoch: number } | undefined): Step[] {

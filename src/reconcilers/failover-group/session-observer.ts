@@ -25,7 +25,7 @@ export type SessionVerdict =
 export type UnknownReason =
   /** No read, or none within the gap: this leader knows nothing. */
   | "NotRead"
-  /** Seen, but not yet seen to change. */
+  /** Seen, but not for long enough to have seen it change. */
   | "FirstSeen"
   /** Not renewed for longer than the renew deadline: its holder takes down or lives on promises. */
   | "Quiet"
@@ -128,7 +128,7 @@ export class SessionObserver {
     for (const count of this.#counts.values()) {
       if (endOf(count.lease) !== undefined) continue;
       consider(count.unchangedSince.monotonicMs + waitMs(count.bounds, now));
-      if (count.isSeenChanging) consider(count.unchangedSince.monotonicMs + quietAfterMs(count.bounds));
+      consider(count.unchangedSince.monotonicMs + quietAfterMs(count.bounds));
     }
     for (const absent of this.#absent.values()) consider(absent.since.monotonicMs + waitMs(absent.bounds, now));
     return next;
@@ -186,8 +186,8 @@ export class SessionObserver {
     if (unchangedMs >= revocableAfterMs) {
       return { state: "Revocable", session, sinceMonotonicMs: count.unchangedSince.monotonicMs + revocableAfterMs };
     }
-    if (!count.isSeenChanging) return { state: "Unknown", reason: "FirstSeen", session };
     if (unchangedMs >= quietAfterMs(count.bounds)) return { state: "Unknown", reason: "Quiet", session };
+    if (!count.isSeenChanging) return { state: "Unknown", reason: "FirstSeen", session };
     return { state: "Live", session };
   }
 
