@@ -140,6 +140,7 @@ export class MachineHost {
         this.deactivated.add(`${effect.grant.session}/${effect.grant.epoch}`);
         return undefined;
       case "abort":
+      case "leaveBehind":
         return undefined;
     }
   }
@@ -186,6 +187,7 @@ function wordsOf(effect: GroupEffect): string {
       return "cut";
     case "read":
     case "ask":
+    case "leaveBehind":
     case "tellDeactivated":
       return effect.type;
   }

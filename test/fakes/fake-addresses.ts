@@ -10,6 +10,7 @@ import {
 
 export class FakeAddresses implements AddressPort, AddressAnnouncer, ServiceConnections {
   readonly held = new Map<string, Set<string>>();
+  readonly unmarked = new Set<string>();
   readonly announced: string[] = [];
   readonly resets: { addresses: readonly string[]; ports: readonly number[] }[] = [];
   /** While set, every call throws it. */
@@ -36,7 +37,11 @@ export class FakeAddresses implements AddressPort, AddressAnnouncer, ServiceConn
       name,
       mac: this.#macs.get(name) ?? "00:00:00:00:00:00",
       isUp: true,
-      addresses: [...addresses].map((address) => ({ address, prefixLength: 32, label: addressLabel(name) ?? "" })),
+      addresses: [...addresses].map((address) => ({
+        address,
+        prefixLength: 32,
+        label: this.unmarked.has(address) ? "" : (addressLabel(name) ?? ""),
+      })),
     }));
   }
 
@@ -60,6 +65,10 @@ export class FakeAddresses implements AddressPort, AddressAnnouncer, ServiceConn
     this.held.get(interfaceName)?.delete(address);
     this.#changed();
     return this.interfaces();
+  }
+
+  async unmark(_interfaceName: string, address: string): Promise<void> {
+    this.unmarked.add(address);
   }
 
   watch(onChange: () => void, signal: AbortSignal): void {

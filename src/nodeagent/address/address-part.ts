@@ -83,6 +83,20 @@ export class AddressPart implements LocalPart {
     }
   }
 
+  async leaveBehind(context: StepContext): Promise<void> {
+    const { addresses } = this.#modules;
+    const { address } = this.#plan;
+    try {
+      for (const name of holdersOf(await addresses.interfaces(), address)) {
+        await addresses.unmark?.(name, address);
+        context.released(holding(name, address));
+      }
+    } catch {
+      // It keeps its mark, and so will be removed when the agent next takes everything down: the safe side.
+      return;
+    }
+  }
+
   async check(): Promise<Reading> {
     const { address, missingReason } = this.#plan;
     try {

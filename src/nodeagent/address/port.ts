@@ -40,6 +40,8 @@ export interface AddressPort {
   add(interfaceName: string, address: string): Promise<readonly InterfaceFacts[]>;
   /** Resolves with the fresh read that shows the interface without the address; also when it was absent before. */
   remove(interfaceName: string, address: string): Promise<readonly InterfaceFacts[]>;
+  /** Takes our mark off an address that is to stay although nobody guards it any more (`whenDeleted: Leave`). Absent: cannot. */
+  unmark?(interfaceName: string, address: string): Promise<void>;
   /** Calls `onChange` soon after any address changed, whoever changed it; at worst never: callers also check in intervals. */
   watch(onChange: () => void, signal: AbortSignal): void;
 }

@@ -110,6 +110,10 @@ export class CommandPart implements LocalPart {
     return DONE;
   }
 
+  async leaveBehind(context: StepContext): Promise<void> {
+    this.#forget(context);
+  }
+
   async check(context: StepContext, timeoutMs: number): Promise<Reading> {
     const argv = this.#plan.check;
     if (argv === undefined) return { result: "good" };

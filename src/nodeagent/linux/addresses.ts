@@ -46,6 +46,14 @@ export class LinuxAddresses implements AddressPort {
     return facts;
   }
 
+  /** A label cannot be changed in place; connections survive the moment without the address. */
+  async unmark(interfaceName: string, address: string): Promise<void> {
+    refuseMalformed(interfaceName, address);
+    const where = `${address}/32 dev ${interfaceName}`;
+    const { links, complaint } = await this.#batch.run([`addr del ${where}`, `addr add ${where}`]);
+    if (!holds(readLinks(links), interfaceName, address)) throw refused("unmark", interfaceName, address, complaint);
+  }
+
   /** `ip monitor` is only a hint that something changed; its text is not read. */
   watch(onChange: () => void, signal: AbortSignal): void {
     if (signal.aborted) return;

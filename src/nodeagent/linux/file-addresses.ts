@@ -12,6 +12,8 @@ export const FILE_INTERFACE = "file0";
 
 export class FileAddresses implements AddressPort {
   readonly #path: string;
+  /** Known to this life only: the file has no place for labels. */
+  readonly #unmarked = new Set<string>();
 
   constructor(path: string) {
     this.#path = path;
@@ -33,6 +35,10 @@ export class FileAddresses implements AddressPort {
     return this.#facts(held.includes(address) ? this.#write(held.filter((other) => other !== address)) : held);
   }
 
+  async unmark(_interfaceName: string, address: string): Promise<void> {
+    this.#unmarked.add(address);
+  }
+
   watch(onChange: () => void, signal: AbortSignal): void {
     const name = basename(this.#path);
     const watcher = watchFile(dirname(this.#path), { signal, persistent: false }, (_event, changed) => {
@@ -44,7 +50,8 @@ export class FileAddresses implements AddressPort {
 
   #facts(held: readonly string[]): InterfaceFacts[] {
     const label = addressLabel(FILE_INTERFACE) ?? "";
-    const addresses = held.map((address) => ({ address, prefixLength: 32, label }));
+    const labelOf = (address: string): string => (this.#unmarked.has(address) ? "" : label);
+    const addresses = held.map((address) => ({ address, prefixLength: 32, label: labelOf(address) }));
     return [{ name: FILE_INTERFACE, mac: "00:00:00:00:00:00", isUp: true, addresses }];
   }
 

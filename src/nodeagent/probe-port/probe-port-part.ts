@@ -49,6 +49,11 @@ export class ProbePortPart implements LocalPart {
     return DONE;
   }
 
+  /** The listener lives in this process: it stays as long as the process does. */
+  async leaveBehind(context: StepContext): Promise<void> {
+    context.released({ kind: "probe-port", port: this.#plan.port });
+  }
+
   async check(): Promise<Reading> {
     const { port } = this.#plan;
     if (this.#open?.isOpen() === true) return { result: "good" };

@@ -133,6 +133,8 @@ export class GroupDriver {
         return void this.#cut(effect);
       case "tellDeactivated":
         return this.#tellDeactivated(effect.grant);
+      case "leaveBehind":
+        return void this.#leaveBehind(effect.grant);
     }
   }
 
@@ -198,6 +200,13 @@ export class GroupDriver {
     this.#heldPorts = [];
     this.#runner.releasePrepared();
     this.#modules.guard.tell({ type: "deactivated", grant });
+  }
+
+  async #leaveBehind(grant: GrantRef): Promise<void> {
+    await this.#runner.leaveBehind(grant);
+    this.#modules.log.warn("the group was deleted and left running: nobody guards it any more", { epoch: grant.epoch });
+    // Towards the guard this is the end of the grant: nothing is noted for it, and it is never served again.
+    this.#tellDeactivated(grant);
   }
 
   #logStage(before: GroupState, after: GroupState): void {

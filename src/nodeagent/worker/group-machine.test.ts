@@ -250,6 +250,20 @@ describe("leaving", () => {
     expect(made.report()).toMatchObject({ epoch: 5, session: SESSION, state: "Inactive" });
   });
 
+  test("a group that is deleted with whenDeleted Leave stays up and is forgotten", () => {
+    const made = activeMachine();
+    made.write((group) => ({
+      ...group,
+      spec: { ...group.spec, whenDeleted: "Leave" },
+      metadata: { ...group.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" },
+    }));
+    made.send({ type: "gone" });
+    made.settle();
+    expect(made.trace).toEqual(["leaveBehind"]);
+    expect(made.up.size).toBe(3);
+    expect(made.state.tenure).toBeUndefined();
+  });
+
   test("nothing is begun between a take-down and the next session", () => {
     const made = machineHost();
     made.send({ type: "takeDown", budgetMs: 600 });

@@ -168,8 +168,8 @@ function leaving(tenure: Tenure, nowMs: number): Tenure {
 /** What follows from what is known. */
 function decide(known: GroupState, now: Instant): GroupStep {
   const nowMs = now.monotonicMs;
-  let state = leaveOrBegin(known, nowMs);
   const effects: GroupEffect[] = [];
+  let state = leaveOrBegin(leaveBehind(known, effects), nowMs);
   const { tenure } = state;
   if (tenure?.stage === "asking" && !tenure.isAsked && nowMs >= tenure.askAtMs) {
     effects.push({ type: "ask", grant: tenure.grant });
@@ -185,6 +185,15 @@ function decide(known: GroupState, now: Instant): GroupStep {
   state = decideWrite(state, now, effects);
   state = decideRead(state, nowMs, effects);
   return { state, effects, wakeAtMs: nextWakeMs(state, nowMs) };
+}
+
+/** Only what serves in peace is left behind; a take-down under way is carried through. */
+function leaveBehind(state: GroupState, effects: GroupEffect[]): GroupState {
+  const { tenure } = state;
+  const isLeft = state.isGone && state.group?.spec.whenDeleted === "Leave" && tenure?.stage === "serving";
+  if (!isLeft || state.isForbidden) return state;
+  effects.push({ type: "leaveBehind", grant: tenure.grant });
+  return { ...state, tenure: undefined, finishedEpoch: Math.max(state.finishedEpoch, tenure.grant.epoch) };
 }
 
 function leaveOrBegin(known: GroupState, nowMs: number): GroupState {

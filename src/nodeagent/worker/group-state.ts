@@ -145,7 +145,9 @@ export type GroupEffect =
     }
   | { readonly type: "check"; readonly plan: PartPlan; readonly grant: GrantRef; readonly cause: string }
   | { readonly type: "cutConnections"; readonly addresses: readonly string[]; readonly ports: readonly number[] }
-  | { readonly type: "tellDeactivated"; readonly grant: GrantRef };
+  | { readonly type: "tellDeactivated"; readonly grant: GrantRef }
+  /** The group was deleted with `whenDeleted: Leave`: what is up stays, and nobody guards it. */
+  | { readonly type: "leaveBehind"; readonly grant: GrantRef };
 
 export interface GroupStep {
   readonly state: GroupState;

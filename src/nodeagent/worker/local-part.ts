@@ -31,6 +31,8 @@ export interface LocalPart {
   start(context: StepContext): Promise<StepOutcome>;
   /** Repeatable. `ok` only when a look afterwards proves it down. Never throws. */
   stop(context: StopContext): Promise<StepOutcome>;
+  /** Leaves what is up to itself: nothing of it is ours any more. Never throws. */
+  leaveBehind(context: StepContext): Promise<void>;
   /** Reads only. Never throws. */
   check(context: StepContext, timeoutMs: number): Promise<Reading>;
 }

@@ -69,6 +69,13 @@ export class PartRunner {
     for (const holding of this.#prepared.splice(0)) this.#modules.guard.tell({ type: "holdingRemoved", holding });
   }
 
+  /** Everything that is up stays up, and is not this worker's business any more. */
+  async leaveBehind(grant: GrantRef): Promise<void> {
+    const running = [...this.#running.values()];
+    await this.settled();
+    await Promise.all(running.map(({ part, abort }) => part.leaveBehind(this.#context(grant, "", abort.signal))));
+  }
+
   abort(key: string): void {
     this.#running.get(key)?.abort.abort();
   }
@@ -167,6 +174,7 @@ function refusedPart(reason: string, message: string): LocalPart {
   const reading: Reading = { result: "bad", reason, message, isProven: true };
   return {
     holdings: () => Promise.resolve([]),
+    leaveBehind: () => Promise.resolve(),
     start: () => Promise.resolve(failed(reason, message)),
     stop: () => Promise.resolve(DONE),
     check: () => Promise.resolve(reading),

@@ -1,6 +1,6 @@
 /** What every AddressPort promises. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type AddressPort, holdersOf } from "../../../src/nodeagent/address/port.ts";
+import { type AddressPort, holdersOf, isOurLabel } from "../../../src/nodeagent/address/port.ts";
 
 export interface AddressesUnderTest {
   readonly port: AddressPort;
@@ -47,6 +47,16 @@ export function addressPortContract(open: () => Promise<AddressesUnderTest>): vo
     await under.port.add(under.interface, OTHER);
     const after = await under.port.remove(under.interface, VIP);
     expect(holdersOf(after, OTHER)).toEqual([under.interface]);
+  });
+
+  test("an address that is unmarked stays, and is not ours any more", async () => {
+    await under.port.add(under.interface, VIP);
+    await under.port.unmark?.(under.interface, VIP);
+    const held = (await under.port.interfaces())
+      .flatMap((facts) => facts.addresses)
+      .find((found) => found.address === VIP);
+    expect(held).toBeDefined();
+    expect(isOurLabel(held?.label ?? "")).toBe(false);
   });
 
   test("an interface that does not exist is refused", async () => {
