@@ -32,7 +32,7 @@ export async function hostState(): Promise<HostState> {
 
 async function namespaces(): Promise<string[]> {
   const text = await run("ip", ["netns", "list"]);
-  return text.split("\n").filter((line) => line.startsWith("us-"));
+  return text.split("\n").filter((line) => /^us-[0-9a-f]{6}-/.test(line));
 }
 
 /** Processes of any sandbox: everything that one starts carries its marker. */

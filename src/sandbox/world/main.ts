@@ -2,7 +2,6 @@
  * The orchestrator process: builds the world, plays the scenario, reports, ends. Its standard input is a pipe from the
  * launcher: when it closes, the launcher is gone, and everything the sandbox started is ended at once.
  */
-import { closeSync } from "node:fs";
 import { systemClock } from "../../host/system-clock.ts";
 import { systemRandom } from "../../host/system-random.ts";
 import { messageOf } from "../../lib/errors.ts";
@@ -22,7 +21,7 @@ function endEverything(code: number): never {
 
 process.stdin.on("end", () => endEverything(CANNOT_RUN)).resume();
 process.on("SIGTERM", () => endEverything(CANNOT_RUN));
-process.stdout.on("error", () => closeSync(1)); // the reader of a pipe went away; the run goes on
+process.stdout.on("error", () => undefined); // the reader of a pipe went away; the run goes on
 
 try {
   endEverything(await orchestrate(config, { clock: systemClock, random: systemRandom, log: silentLog }));
