@@ -59,7 +59,7 @@ function checkVersion(version: JsonObject, path: string): StatusCause[] {
   if (!isJsonObject(schema)) return [required(field, "Required value: schemas are required")];
   if (schema["type"] !== "object")
     return [invalid(`${field}.type`, schema["type"] ?? "", 'must be "object" at the root')];
-  const structural = checkStructural(schema, field);
+  const structural = [...checkMetadataSchema(schema, field), ...checkStructural(schema, field)];
   if (structural.length > 0) return structural;
   try {
     customEngine(withMetadata(schema as Schema));
@@ -77,6 +77,7 @@ function checkStructural(schema: JsonObject, path: string): StatusCause[] {
     causes.push(required(`${path}.type`, "Required value: must not be empty for specified object fields"));
   if (schema["type"] === "array" && !isJsonObject(schema["items"]))
     causes.push(required(`${path}.items`, "Required value: must be specified"));
+  causes.push(...checkListMap(schema, path));
   if (isJsonObject(schema["items"])) causes.push(...checkStructural(schema["items"], `${path}.items`));
   for (const [name, property] of Object.entries(isJsonObject(schema["properties"]) ? schema["properties"] : {})) {
     if (isJsonObject(property)) causes.push(...checkStructural(property, `${path}.properties[${name}]`));
@@ -85,6 +86,23 @@ function checkStructural(schema: JsonObject, path: string): StatusCause[] {
     causes.push(...checkStructural(schema["additionalProperties"], `${path}.additionalProperties`));
   }
   return causes;
+}
+
+/** Every key of a list map must be there, so that items can be told apart. */
+function checkListMap(schema: JsonObject, path: string): StatusCause[] {
+  const keys = strings(schema["x-kubernetes-list-map-keys"]);
+  const needed = strings(at(schema, "items", "required"));
+  const why = "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property";
+  return keys
+    .filter((key) => !needed.includes(key) && at(schema, "items", "properties", key, "default") === undefined)
+    .map((key) => required(`${path}.items.properties[${key}].default`, `Required value: ${why}`));
+}
+
+function checkMetadataSchema(schema: JsonObject, path: string): StatusCause[] {
+  const fields = Object.keys((at(schema, "properties", "metadata", "properties") ?? {}) as JsonObject);
+  if (fields.every((field) => field === "name" || field === "generateName")) return [];
+  const why = "must not specify anything other than name and generateName, but metadata is implicitly specified";
+  return [{ reason: "FieldValueForbidden", message: `Forbidden: ${why}`, field: `${path}.properties[metadata]` }];
 }
 
 /** Names filled in and status as the server's controllers would write it. */

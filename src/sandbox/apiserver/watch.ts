@@ -55,6 +55,7 @@ export class WatchSession {
   readonly #timers: Timer[] = [];
   #unlisten: (() => void) | undefined;
   #ended = false;
+  #startVersion = 0;
 
   constructor(store: Store, clock: Clock, request: WatchRequest, sink: WatchSink) {
     this.#store = store;
@@ -64,6 +65,7 @@ export class WatchSession {
   }
 
   start(timings: WatchTimings): void {
+    this.#startVersion = this.#store.version;
     const failure = this.#replay();
     if (failure !== undefined) {
       this.fail(failure);
@@ -138,7 +140,7 @@ export class WatchSession {
     this.#timers.push(this.#clock.setTimer(lifeMs, () => this.end()));
     if (this.#request.allowBookmarks !== true) return;
     if (lifeMs > LAST_BOOKMARK_MS) {
-      this.#timers.push(this.#clock.setTimer(lifeMs - LAST_BOOKMARK_MS, () => this.#bookmark()));
+      this.#timers.push(this.#clock.setTimer(lifeMs - LAST_BOOKMARK_MS, () => this.#bookmarkIfNews()));
     }
     this.#bookmarkEvery(timings.bookmarkIntervalMs);
   }
@@ -146,10 +148,15 @@ export class WatchSession {
   #bookmarkEvery(intervalMs: number): void {
     const timer = this.#clock.setTimer(intervalMs, () => {
       this.#timers.splice(this.#timers.indexOf(timer), 1);
-      this.#bookmark();
+      this.#bookmarkIfNews();
       if (!this.#ended) this.#bookmarkEvery(intervalMs);
     });
     this.#timers.push(timer);
+  }
+
+  /** As on a real server, nothing but silence comes while nothing has happened since the start. */
+  #bookmarkIfNews(): void {
+    if (this.#store.version > this.#startVersion) this.#bookmark();
   }
 
   #bookmark(annotations?: Record<string, string>): void {

@@ -14,14 +14,6 @@ export const thingSchema: Schema = {
   properties: {
     apiVersion: text,
     kind: text,
-    metadata: {
-      type: "object",
-      properties: {
-        name: text,
-        labels: { type: "object", additionalProperties: text },
-        finalizers: { type: "array", items: text, "x-kubernetes-list-type": "set" },
-      },
-    },
     spec: {
       type: "object",
       properties: {
@@ -38,6 +30,7 @@ export const thingSchema: Schema = {
           "x-kubernetes-list-map-keys": ["port", "protocol"],
           items: {
             type: "object",
+            required: ["port"],
             properties: { port: { type: "integer" }, protocol: { type: "string", default: "TCP" }, name: text },
           },
         },
@@ -47,6 +40,7 @@ export const thingSchema: Schema = {
           "x-kubernetes-list-map-keys": ["node"],
           items: {
             type: "object",
+            required: ["node"],
             properties: { node: text, state: text, facts: { type: "object", properties: { a: text, b: text } } },
           },
         },

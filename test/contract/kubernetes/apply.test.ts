@@ -13,8 +13,6 @@ const schema = {
   ...thingSchema,
   properties: {
     ...thingSchema.properties,
-    // A real server takes the schema of metadata from nobody but itself.
-    metadata: { type: "object" as const },
     spec: {
       ...thingSchema.properties?.["spec"],
       properties: {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { at, type JsonObject } from "../../../src/sandbox/apiserver/json.ts";
-import { Cluster, type Watching } from "./cluster.ts";
+import { Cluster, isEmbedded, type Watching } from "./cluster.ts";
 
 const MERGE = "application/merge-patch+json";
 const TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
@@ -80,14 +80,22 @@ describe("a watch", () => {
     await vi.waitFor(() => expect(seen(watching)).toEqual(["ADDED moving", "MODIFIED moving", "DELETED moving"]));
   });
 
-  test("ends after timeoutSeconds, with a bookmark shortly before", async () => {
+  test("ends after timeoutSeconds, with a bookmark shortly before that tells of what it did not select", async () => {
+    // A real server looks at its bookmarks once a second or so.
+    const seconds = isEmbedded ? 3 : 8;
     const from = await listVersion();
-    const watching = await watch(`resourceVersion=${from}&timeoutSeconds=3&allowWatchBookmarks=true`);
+    const watching = await watch(
+      `resourceVersion=${from}&timeoutSeconds=${seconds}&allowWatchBookmarks=true&labelSelector=no%3Dsuch`,
+    );
+    const unseen = await create("unseen");
     await watching.ended;
     const bookmark = watching.lines.find((line) => line.type === "BOOKMARK");
     expect(bookmark?.object).toMatchObject({ kind: "ConfigMap", apiVersion: "v1" });
-    expect(Number(at(bookmark?.object, "metadata", "resourceVersion"))).toBeGreaterThanOrEqual(Number(from));
-  });
+    expect(Number(at(bookmark?.object, "metadata", "resourceVersion"))).toBeGreaterThanOrEqual(
+      Number(at(unseen, "metadata", "resourceVersion")),
+    );
+    expect(seen(watching)).toEqual([]);
+  }, 20_000);
 
   test("sends no bookmark that was not asked for", async () => {
     const watching = await watch(`resourceVersion=${await listVersion()}&timeoutSeconds=1`);
@@ -100,7 +108,7 @@ describe("a watch", () => {
     const watching = await watch(
       "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&resourceVersion=",
     );
-    await vi.waitFor(() => expect(watching.lines.at(-1)?.type).toBe("BOOKMARK"));
+    await vi.waitFor(() => expect(watching.lines.at(-1)?.type).toBe("BOOKMARK"), { timeout: 8_000 });
     expect(seen(watching)).toContain("ADDED initial");
     expect(at(watching.lines.at(-1)?.object, "metadata", "annotations", "k8s.io/initial-events-end")).toBe("true");
   });

@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { APPLY_CASES, thingSchema, type ApplyStep } from "../../../../test/contract/kubernetes/apply-cases.ts";
+import { OBJECT_META } from "../builtin/schemas.ts";
 import type { ApiObject } from "../json.ts";
 import { StatusError } from "../status-error.ts";
 import { applyConfig, trackUpdate, type Writer } from "./field-manager.ts";
+
+/** As the server completes it. */
+const schema = { ...thingSchema, properties: { ...thingSchema.properties, metadata: OBJECT_META } };
 
 function writerOf(step: ApplyStep): Writer {
   const subresource = step.status === undefined ? "" : "status";
@@ -19,10 +23,10 @@ function run(steps: readonly ApplyStep[]): ApiObject | undefined {
       ...(step.spec === undefined ? {} : { spec: step.spec }),
       ...(step.status === undefined ? {} : { status: step.status }),
     };
-    if (step.do !== "update") live = applyConfig(thingSchema, live, config, writerOf(step), step.do === "force");
+    if (step.do !== "update") live = applyConfig(schema, live, config, writerOf(step), step.do === "force");
     else
       live = trackUpdate(
-        thingSchema,
+        schema,
         live,
         { ...live, ...config, metadata: { ...live?.metadata, ...config.metadata } },
         writerOf(step),
@@ -57,7 +61,7 @@ describe("server-side apply", () => {
     const step: ApplyStep = { by: "a", do: "apply", spec: { replicas: 1, members: [{ node: "n" }] } };
     const live = run([step]);
     const again = applyConfig(
-      thingSchema,
+      schema,
       live,
       { apiVersion: "v1", kind: "Thing", metadata: { name: "x" }, spec: { members: [{ node: "n" }], replicas: 1 } },
       { ...writerOf(step), time: "2027-01-01T00:00:00Z" },
@@ -75,7 +79,7 @@ describe("server-side apply", () => {
     const live: ApiObject = { apiVersion: "v1", kind: "Thing", metadata: { name: "x" }, spec: { replicas: 1 } };
     const config: ApiObject = { apiVersion: "v1", kind: "Thing", metadata: { name: "x" }, spec: { replicas: 2 } };
     const writer = writerOf({ by: "b", do: "apply" });
-    expect(() => applyConfig(thingSchema, live, config, writer, false)).toThrow(
+    expect(() => applyConfig(schema, live, config, writer, false)).toThrow(
       /"before-first-apply" using v1: .spec.replicas/,
     );
   });
@@ -83,7 +87,7 @@ describe("server-side apply", () => {
   test("an update may clear the managers with an empty entry", () => {
     const live = run([{ by: "a", do: "apply", spec: { replicas: 1 } }]);
     const next = { ...live, metadata: { name: "x", managedFields: [{}] } } as ApiObject;
-    const cleared = trackUpdate(thingSchema, live, next, writerOf({ by: "c", do: "update" }));
+    const cleared = trackUpdate(schema, live, next, writerOf({ by: "c", do: "update" }));
     expect(cleared.metadata.managedFields).toBeUndefined();
   });
 
