@@ -22,12 +22,15 @@ import {
 import type { StepOutcome } from "../worker/group-state.ts";
 import type { CommandPlan } from "../worker/part-plan.ts";
 import { groupSelector } from "./environment.ts";
+import { type CommandJournal, journalKey } from "./journal.ts";
 import { CommandError, type CommandPort, type CommandResult, type ProcessPort, type ProcessRef } from "./port.ts";
 
 export interface CommandPartModules {
   readonly commands: CommandPort;
   readonly processes: ProcessPort;
   readonly clock: Clock;
+  /** Absent: the next life of the worker will not know what this one started. */
+  readonly journal?: CommandJournal;
 }
 
 /** Failed stops after which what start left behind is killed. */
@@ -68,6 +71,8 @@ export class CommandPart implements LocalPart {
     const { start, startTimeoutMs } = this.#plan;
     try {
       await commands.check(start);
+      const { environment } = context;
+      this.#modules.journal?.add({ key: journalKey(environment, this.#plan.key), plan: this.#plan, environment });
       const refused = new AbortController();
       const notes: Promise<unknown>[] = [];
       let sinceTicks = Number.POSITIVE_INFINITY;
@@ -216,6 +221,7 @@ export class CommandPart implements LocalPart {
   #forget(context: StepContext): void {
     for (const leader of this.#sessions.values()) context.released(holding(leader));
     this.#sessions.clear();
+    this.#modules.journal?.remove(journalKey(context.environment, this.#plan.key));
     this.#hadProcesses = false;
     this.#failedStops = 0;
   }
