@@ -13,7 +13,7 @@ import { secondsText } from "../report/result.ts";
 import { isReadyOn } from "../world/group-watch.ts";
 import { USER_NAMESPACE } from "../world/kube-world.ts";
 import { applyAll, readManifests } from "../world/manifests.ts";
-import { activeNode, failoverBoundMs, otherThan, play, untilCalm, WAIT_LIMIT_MS } from "./stage.ts";
+import { activeNode, failoverBoundMs, otherThan, play, untilCalm, untilPromisesLapsed, waitLimitMs } from "./stage.ts";
 import type { Fault, Stage } from "./stage.ts";
 
 export const GROUP_KEY = { namespace: USER_NAMESPACE, name: "failover1" };
@@ -41,6 +41,7 @@ async function crash(stage: Stage): Promise<FaultResult> {
   const story = `crash: ${from}, the active machine, loses its power`;
   const result = await play(stage, { ...failover(stage, "crash", from, story), inject: () => machine.crash() });
   await machine.bootAfterDelay();
+  await untilPromisesLapsed(stage);
   return result;
 }
 
@@ -101,7 +102,7 @@ async function freeze(stage: Stage): Promise<FaultResult> {
   const thawMs = machineMonotonicMs();
   stage.timeline.note("plain", `${from} is thawed after ${secondsText(thawMs - frozenMs)}`);
   await machine.thaw();
-  await sleep(stage.clock, stage.world.timings.sessionDurationMs);
+  await untilPromisesLapsed(stage);
   const served = stage.world.measurements.lastActive(from, thawMs, machineMonotonicMs());
   const problems = [...result.problems];
   if (machine.resets === resetsBefore) problems.push(`the watchdog did not reset ${from}`);
@@ -144,7 +145,7 @@ async function drift(stage: Stage): Promise<FaultResult> {
       const end = ec2.subscribe(() => {
         if (isRight()) repaired.resolve(machineMonotonicMs() - startMs);
       });
-      stage.clock.setTimer(WAIT_LIMIT_MS, () => repaired.reject(new Error("the routes were not repaired")));
+      stage.clock.setTimer(waitLimitMs(stage), () => repaired.reject(new Error("the routes were not repaired")));
       await repaired.promise.finally(end);
     },
     detected: () => true,

@@ -19,8 +19,8 @@ export interface Stage {
   readonly clock: Clock;
 }
 
-/** Longest wait for anything that a scenario expects, in ms. */
-export const WAIT_LIMIT_MS = 60_000;
+/** Longest wait for anything that a scenario expects, beyond what the protocol itself may take, in ms. */
+const PATIENCE_MS = 60_000;
 /** The client must have been answered for so long before the next fault, so that outages never run into one another. */
 const QUIET_MS = 500;
 /** Processing, beyond the time the protocol takes: the target of the issue that this scenario proves. */
@@ -29,6 +29,11 @@ const PROCESSING_MS = 700;
 /** Longest outage of a fault that ends in a failover without proof: rho*L + M + 0.7 s. */
 export function failoverBoundMs(stage: Stage): number {
   return revokeWaitMs(stage.world.timings) + PROCESSING_MS;
+}
+
+/** Longest wait for anything that a scenario expects, in ms. */
+export function waitLimitMs(stage: Stage): number {
+  return 2 * revokeWaitMs(stage.world.timings) + PATIENCE_MS;
 }
 
 export function activeNode(group: FailoverGroup | undefined): string {
@@ -46,10 +51,10 @@ export function otherThan(stage: Stage, node: string): string {
 export async function untilCalm(stage: Stage): Promise<string> {
   const calm = await stage.group.until((group) => isReadyOn(group) && conditionIs(group, "StandbyReady", "True"), {
     what: "group Ready with a ready standby",
-    limitMs: WAIT_LIMIT_MS,
+    limitMs: waitLimitMs(stage),
   });
   const active = activeNode(calm.group);
-  const endMs = machineMonotonicMs() + WAIT_LIMIT_MS;
+  const endMs = machineMonotonicMs() + waitLimitMs(stage);
   for (;;) {
     await sleep(stage.clock, QUIET_MS);
     const sinceMs = machineMonotonicMs() - QUIET_MS;
@@ -60,6 +65,17 @@ export async function untilCalm(stage: Stage): Promise<string> {
     if (machineMonotonicMs() > endMs)
       throw new Error(`the client is answered by ${[...answered].join(", ") || "nobody"}, not by ${active}`);
   }
+}
+
+/** For an agent to start and join, in ms. */
+const JOIN_MS = 1_000;
+
+/**
+ * A machine that has just booted may have promised, before, to leave the group to its holder; it cannot remember, so it
+ * activates nothing for rho*L+M. A move to it would wait that long: not what a planned move is about.
+ */
+export async function untilPromisesLapsed(stage: Stage): Promise<void> {
+  await sleep(stage.clock, revokeWaitMs(stage.world.timings) + JOIN_MS);
 }
 
 export interface Fault {
@@ -91,7 +107,7 @@ export async function play(stage: Stage, fault: Fault): Promise<FaultResult> {
   try {
     await fault.inject();
     injectedMs = machineMonotonicMs();
-    const wait = { limitMs: WAIT_LIMIT_MS, ...(fault.changesGroup ? { sinceMs: faultMs } : {}) };
+    const wait = { limitMs: waitLimitMs(stage), ...(fault.changesGroup ? { sinceMs: faultMs } : {}) };
     detected = await group.until((seen) => fault.detected(seen), {
       ...wait,
       what: `${fault.name} noticed by the controller`,
@@ -122,7 +138,7 @@ export async function play(stage: Stage, fault: Fault): Promise<FaultResult> {
 }
 
 async function outageOf(stage: Stage, faultMs: number, activatedMs: number): Promise<number | undefined> {
-  for (let tries = 0; tries < WAIT_LIMIT_MS / 100; tries++) {
+  for (let tries = 0; tries < waitLimitMs(stage) / 100; tries++) {
     await sleep(stage.clock, 100);
     const found = stage.world.measurements.outage(faultMs, activatedMs);
     if (found !== undefined) return found.durationMs;
