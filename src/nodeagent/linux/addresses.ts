@@ -58,7 +58,7 @@ export class LinuxAddresses implements AddressPort {
   watch(onChange: () => void, signal: AbortSignal): void {
     if (signal.aborted) return;
     const [program, ...words] = this.#command;
-    const child = spawn(program, [...words, "monitor", "address"], {
+    const child = spawn(program, [...words, "-4", "monitor", "address"], {
       stdio: ["ignore", "pipe", "ignore"],
       signal,
       killSignal: "SIGKILL",
