@@ -4,7 +4,13 @@
  */
 import type { KubeObject, ResourceType } from "../kube/ports.ts";
 
-export const LEASE: ResourceType = { group: "coordination.k8s.io", version: "v1", plural: "leases", kind: "Lease", namespaced: true };
+export const LEASE: ResourceType = {
+  group: "coordination.k8s.io",
+  version: "v1",
+  plural: "leases",
+  kind: "Lease",
+  namespaced: true,
+};
 
 /** Selects session Leases among others in the namespace. */
 export const SESSION_LABEL = "understudy.dev/session";
@@ -29,9 +35,15 @@ export interface NodeFacts {
   readonly version: string;
   /** Which watchdog the guard can arm. */
   readonly watchdog: "Hardware" | "Soft" | "None";
+  /** The machine booted so recently that promises its agent gave before may still bind: it activates nothing yet (DESIGN 4.6). */
+  readonly isWaitingAfterBoot?: boolean;
   /** `aws:///zone/instance` or `azure://...` from instance metadata, when the agent could read it. */
   readonly providerId?: string;
-  readonly interfaces: readonly { readonly name: string; readonly mac: string; readonly addresses: readonly string[] }[];
+  readonly interfaces: readonly {
+    readonly name: string;
+    readonly mac: string;
+    readonly addresses: readonly string[];
+  }[];
 }
 
 export interface LeaseSpec {

@@ -38,7 +38,17 @@ export type GuardToWorker =
   | { readonly type: "denied"; readonly requestId: number; readonly reason: DenyReason }
   /** Take everything down now, in the order of DESIGN 4.2; answer `down` when proven. */
   | { readonly type: "takeDown"; readonly takeDownId: number; readonly cause: TakeDownCause; readonly budgetMs: number }
-  | { readonly type: "peers"; readonly alive: readonly string[]; readonly lost: readonly string[] };
+  | { readonly type: "peers"; readonly alive: readonly string[]; readonly lost: readonly string[] }
+  /** For `reports[].promise` of the group; told again after `ready`. */
+  | { readonly type: "promise"; readonly groupUid: string; readonly promise: MemberPromise };
+
+/** A promise of this node to the holder of a group not to activate it (DESIGN 4.6). */
+export interface MemberPromise {
+  readonly node: string;
+  readonly session: string;
+  readonly epoch: number;
+  readonly state: "Open" | "Lapsed" | "Down";
+}
 
 export type DenyReason = "no-right" | "wrong-session" | "older-epoch" | "given-up" | "promised" | "watchdog-unarmed" | "taking-down";
 
@@ -50,6 +60,13 @@ export type WorkerToGuard =
   /** Recorded by the guard before the effect happens; `add` is acknowledged with `allowed`. */
   | { readonly type: "holdingAdded"; readonly requestId: number; readonly holding: Holding }
   | { readonly type: "holdingRemoved"; readonly holding: Holding }
+  /**
+   * Who must be asked for promises while this grant is active. Told, and `allowed` awaited, before a change of the record
+   * (or of an in-sync set) is sent: the union of old and new (A4). The smaller set is told after its change was answered
+   * with success. Growth is denied while the right does not rest on the session (A3). Until the first set is told, no
+   * promise can prolong the right.
+   */
+  | { readonly type: "mustAsk"; readonly requestId: number; readonly grant: GrantRef; readonly members: readonly string[] }
   /** The group is proven down on this node: it will never be active here again under this epoch. */
   | { readonly type: "deactivated"; readonly grant: GrantRef }
   /** Everything is proven down: the answer to the `takeDown` with this id, so that a late answer proves nothing about a later one. */

@@ -4,17 +4,32 @@ import { presetTimings, type Timings } from "../../src/api/timings.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { noMetrics } from "../../src/lib/metrics.ts";
 import type { GrantRef, GuardToWorker, Holding, WorkerToGuard } from "../../src/nodeagent/guard-protocol.ts";
-import { Guard } from "../../src/nodeagent/guard/guard.ts";
+import { Guard, type GuardPeers } from "../../src/nodeagent/guard/guard.ts";
 import { HardCut } from "../../src/nodeagent/guard/hard-cut.ts";
 import { Holdings, type StateFile } from "../../src/nodeagent/guard/holdings.ts";
 import type { Worker, WorkerFactory, WorkerHandlers } from "../../src/nodeagent/guard/worker-port.ts";
+import { newSigner, newVerifier, type Signer } from "../../src/nodeagent/heartbeat/signing.ts";
+import { PromiseStore } from "../../src/nodeagent/guard/promise-store.ts";
+import { PromisingPeers } from "../../src/nodeagent/guard/promising-peers.ts";
+import { ALL_RULES } from "../../src/nodeagent/guard/safety-rules.ts";
 import { FakeAddresses } from "../fakes/fake-addresses.ts";
 import type { FakeClock } from "../fakes/fake-clock.ts";
+import type { FakeDatagrams } from "../fakes/fake-datagrams.ts";
 import { FakeLeaseApi } from "../fakes/fake-lease-api.ts";
 import { FakeProcesses } from "../fakes/fake-processes.ts";
 import { FakeWatchdog } from "../fakes/fake-watchdog.ts";
 
 export const VIP: Holding = { kind: "address", interface: "eth0", cidr: "10.9.0.1/32" };
+
+/** Peers that are never heard of. */
+export const quietPeers: GuardPeers = {
+  setPeers: () => undefined,
+  sessionHeld: () => undefined,
+  isPromised: () => false,
+  mustAsk: () => undefined,
+  down: () => undefined,
+  workerReady: () => undefined,
+};
 
 export class MemoryFile implements StateFile {
   text: string | undefined;
@@ -87,21 +102,35 @@ export class ScriptedWorker implements Worker {
   }
 }
 
+export interface NodeOptions {
+  readonly timings?: Timings;
+  readonly watchdog?: "Hardware" | "None";
+  readonly name?: string;
+  /** Shared with other nodes; with a network the guard has real peers. */
+  readonly api?: FakeLeaseApi;
+  readonly network?: FakeDatagrams;
+}
+
 export class GuardedNode implements WorkerFactory {
   readonly clock: FakeClock;
+  readonly name: string;
   readonly api: FakeLeaseApi;
   readonly file = new MemoryFile();
+  readonly promiseFile = new MemoryFile();
   readonly processes = new FakeProcesses();
   readonly addresses = new FakeAddresses();
   readonly watchdog: FakeWatchdog;
   readonly timings: Timings;
   readonly workers: ScriptedWorker[] = [];
   readonly promisedGroups = new Set<string>();
+  readonly #network: FakeDatagrams | undefined;
   #life = 0;
 
-  constructor(clock: FakeClock, options: { timings?: Timings; watchdog?: "Hardware" | "None" } = {}) {
+  constructor(clock: FakeClock, options: NodeOptions = {}) {
     this.clock = clock;
-    this.api = new FakeLeaseApi(clock);
+    this.name = options.name ?? "n1";
+    this.api = options.api ?? new FakeLeaseApi(clock);
+    this.#network = options.network;
     this.timings = options.timings ?? presetTimings("default");
     this.watchdog = new FakeWatchdog(clock, this.timings.watchdogTimeoutMs, options.watchdog);
   }
@@ -119,7 +148,7 @@ export class GuardedNode implements WorkerFactory {
   }
 
   get lease(): Lease | undefined {
-    return this.api.stored<Lease>("n1");
+    return this.api.stored<Lease>(this.name);
   }
 
   get ended(): string | undefined {
@@ -132,23 +161,20 @@ export class GuardedNode implements WorkerFactory {
     const holdings = new Holdings(this.file, "boot-1");
     await holdings.load();
     const hardCut = new HardCut(
-      { commandEnvironment: { UNDERSTUDY_NODE: "n1" } },
+      { commandEnvironment: { UNDERSTUDY_NODE: this.name } },
       { processes: this.processes, addresses: this.addresses, connections: this.addresses, clock },
     );
+    const signer = newSigner();
     const session = {
-      node: "n1",
+      node: this.name,
       namespace: "understudy-system",
       lifeId: `life${++this.#life}`,
-      publicKey: "key",
+      publicKey: signer.publicKey,
       facts: { bootId: "boot-1", version: "0", watchdog: this.watchdog.kind, interfaces: [] },
       timings: this.timings,
     };
-    const peers = {
-      setPeers: () => undefined,
-      sessionHeld: () => undefined,
-      isPromised: (uid: string) => this.promisedGroups.has(uid),
-    };
-    const guard = new Guard(
+    const peers = await this.#peers(session.lifeId, signer, () => guard);
+    const guard: Guard = new Guard(
       { session, isWatchdogRequired: options.isWatchdogRequired ?? false },
       {
         kube,
@@ -167,6 +193,29 @@ export class GuardedNode implements WorkerFactory {
     this.workers.at(-1)?.say({ type: "ready" });
     await clock.advance(10);
     return { guard, stopped };
+  }
+
+  async #peers(lifeId: string, signer: Signer, guard: () => Guard): Promise<GuardPeers> {
+    const isPromised = (uid: string): boolean => this.promisedGroups.has(uid);
+    if (this.#network === undefined) return { ...quietPeers, isPromised };
+    const store = new PromiseStore(this.promiseFile, "boot-1");
+    const { clock, api: kube, name: node, timings } = this;
+    const shared = { kube, clock, log: silentLog, metrics: noMetrics, signer, verifier: newVerifier(), store };
+    const peers = new PromisingPeers(
+      {
+        node,
+        namespace: "ns",
+        lifeId,
+        timings,
+        rules: ALL_RULES,
+        loaded: await store.load(),
+        uptimeMs: Number.MAX_VALUE,
+      },
+      { ...shared, datagrams: this.#network.port(`ip-${node}`) },
+      guard,
+    );
+    await peers.start();
+    return peers;
   }
 
   grant(epoch: number, session = this.lease?.spec?.holderIdentity ?? ""): GrantRef {

@@ -17,7 +17,7 @@ import { Guard } from "../../src/nodeagent/guard/guard.ts";
 import { HardCut } from "../../src/nodeagent/guard/hard-cut.ts";
 import { Holdings } from "../../src/nodeagent/guard/holdings.ts";
 import type { Worker, WorkerHandlers } from "../../src/nodeagent/guard/worker-port.ts";
-import { MemoryFile, VIP } from "../builders/guard.ts";
+import { MemoryFile, quietPeers, VIP } from "../builders/guard.ts";
 import { FakeAddresses } from "../fakes/fake-addresses.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { FakeLeaseApi, type LeaseFault } from "../fakes/fake-lease-api.ts";
@@ -244,7 +244,7 @@ export class GuardedWorld {
     this.#life += 1;
     const facts = { bootId: "boot", version: "0", watchdog: this.#watchdog.kind, interfaces: [] };
     const session = { node: "n1", namespace: "ns", lifeId: `life${this.#life}`, publicKey: "key", facts, timings };
-    const peers = { setPeers: () => undefined, sessionHeld: () => undefined, isPromised: () => false };
+    const peers = quietPeers;
     const workers = { start: (handlers: WorkerHandlers) => this.#startWorker(handlers, process) };
     const shared = { kube: apiOf(this.api, process), clock, log: silentLog, metrics: noMetrics };
     const guard = new Guard(

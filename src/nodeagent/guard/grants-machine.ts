@@ -23,6 +23,8 @@ export interface ActivationContext {
   /** As `sessionInForce` says at this very moment; undefined: no right. */
   readonly session: string | undefined;
   readonly isTakingDown: boolean;
+  /** The right rests on the session: a promise gives no right to begin anything (A3, A8). */
+  readonly mayBegin: boolean;
   /** Whether this node has promised another member not to activate the group. */
   readonly isPromised: (groupUid: string) => boolean;
 }
@@ -35,7 +37,7 @@ export const noGrants: Grants = { groups: new Map() };
 /** Why `grant` may not be activated now; undefined when it may. */
 export function denial(grants: Grants, grant: GrantRef, context: ActivationContext): DenyReason | undefined {
   if (context.isTakingDown) return "taking-down";
-  if (context.session === undefined) return "no-right";
+  if (context.session === undefined || !context.mayBegin) return "no-right";
   if (context.session !== grant.session) return "wrong-session";
   const known = grants.groups.get(grant.groupUid);
   if (known === undefined && grants.groups.size >= MAX_GROUPS) return "no-right";

@@ -9,9 +9,10 @@
  * Must never: answer `allowed` without a right in force, a note of the grant and (where there is one) an armed watchdog;
  * believe a worker's `down` without a look of its own; pet the watchdog for any reason but a prolonged right.
  */
+import type { NodeFacts } from "../../api/session-lease.ts";
 import type { Timings } from "../../api/timings.ts";
 import { unreachable } from "../../lib/assert.ts";
-import { type Instant, readInstant, sleep } from "../../lib/clock.ts";
+import { elapsedMs, type Instant, readInstant, sleep } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { METRICS, type MetricName } from "../../lib/metric-catalogue.ts";
 import type {
@@ -28,7 +29,8 @@ import type { ActivationContext } from "./grants-machine.ts";
 import type { HardCut } from "./hard-cut.ts";
 import type { Holdings } from "./holdings.ts";
 import { type GuardEffect, SessionDriver, type SessionDriverModules } from "./session-driver.ts";
-import { type SessionConfig, type SessionState, sessionInForce } from "./session-state.ts";
+import type { PromiseContext } from "./promise-state.ts";
+import { restsOnSession, type SessionConfig, type SessionState, sessionInForce } from "./session-state.ts";
 import type { Watchdog } from "./watchdog.ts";
 import { workerMessage } from "./worker-messages.ts";
 import type { Worker, WorkerFactory } from "./worker-port.ts";
@@ -54,6 +56,12 @@ export interface GuardPeers {
   sessionHeld(session: string): void;
   /** Whether this node has promised another member not to activate the group. */
   isPromised(groupUid: string): boolean;
+  /** Undefined: these are asked for promises from now on, while the grant is active. */
+  mustAsk(grant: GrantRef, members: readonly string[]): DenyReason | undefined;
+  /** Proven down here: never active here again under this grant. */
+  down(grant: GrantRef): void;
+  /** A new worker listens. */
+  workerReady(): void;
 }
 
 /** Pause between attempts to bring down what does not go down, in milliseconds. */
@@ -118,7 +126,25 @@ export class Guard {
     this.#driver.dispatch({ type: "timingsChanged", timings });
   }
 
-  tellWorker(message: Extract<GuardToWorker, { type: "peers" }>): void {
+  changeFacts(facts: NodeFacts): void {
+    this.#driver.dispatch({ type: "factsChanged", facts });
+  }
+
+  /** What the promises need to know, read afresh. */
+  get promiseContext(): Omit<PromiseContext, "isPeer"> {
+    const { state } = this.#driver;
+    const now = readInstant(this.#modules.clock);
+    return {
+      canAnswer: state.phase !== "Starting" && !this.#isCutting,
+      session: sessionInForce(state, now),
+      active: this.#activity.active,
+      notedEpoch: (groupUid) => this.#activity.notedEpoch(groupUid),
+      sinceRenewalMs: state.renewedAt === undefined ? Number.POSITIVE_INFINITY : elapsedMs(state.renewedAt, now),
+      restsOnSession: restsOnSession(state),
+    };
+  }
+
+  tellWorker(message: Extract<GuardToWorker, { type: "peers" | "promise" }>): void {
     if (this.#link?.isReady === true) this.#link.worker.send(message);
   }
 
@@ -127,6 +153,7 @@ export class Guard {
     return {
       session: sessionInForce(state, readInstant(this.#modules.clock)),
       isTakingDown: state.takeDown !== undefined || this.#isCutting,
+      mayBegin: restsOnSession(state),
       isPromised: (groupUid) => this.#modules.peers.isPromised(groupUid),
     };
   }
@@ -192,7 +219,7 @@ export class Guard {
       await sleep(clock, CUT_RETRY_MS);
     }
     this.#isCutting = false;
-    this.#activity.allDown(true);
+    this.#allDown(true);
     this.#driver.dispatch({ type: "downProven" });
     if (link === undefined) this.#startWorker();
     else this.#restartLater(link);
@@ -209,8 +236,14 @@ export class Guard {
       this.#modules.log.error("worker says down, the node does not", { left: left.slice(0, 20) });
       return this.#driver.dispatch({ type: "takeDownWanted", cause: "worker-lost" });
     }
-    this.#activity.allDown(false);
+    this.#allDown(false);
     this.#driver.dispatch({ type: "downProven" });
+  }
+
+  #allDown(isWorkerDead: boolean): void {
+    const { active } = this.#activity;
+    this.#activity.allDown(isWorkerDead);
+    for (const grant of active) this.#modules.peers.down(grant);
   }
 
   // ---- the worker
@@ -275,17 +308,21 @@ export class Guard {
     switch (message.type) {
       case "ready":
         link.isReady = true;
+        this.#modules.peers.workerReady();
         return this.#tellSession();
       case "peersWanted":
         return this.#modules.peers.setPeers(message.peers);
       case "mayActivate":
         return this.#mayActivate(message.requestId, message.grant, link);
+      case "mustAsk":
+        return this.#answer(link, message.requestId, this.#modules.peers.mustAsk(message.grant, message.members));
       case "holdingAdded":
         return void this.#holdingAdded(message, link);
       case "holdingRemoved":
         return this.#activity.release(message.holding);
       case "deactivated":
-        return this.#activity.deactivated(message.grant);
+        this.#activity.deactivated(message.grant);
+        return this.#modules.peers.down(message.grant);
       case "down":
         return void this.#checkDown(message.takeDownId);
       case "metrics":

@@ -11,16 +11,13 @@ import { pinoLog } from "../../host/pino-log.ts";
 import { prometheusMetrics } from "../../host/prometheus.ts";
 import { systemClock } from "../../host/system-clock.ts";
 import { systemRandom } from "../../host/system-random.ts";
-import type { KubeApi } from "../../kube/ports.ts";
 import { RestKubeApi } from "../../kube/rest-client.ts";
 import { inClusterServer, SERVICE_ACCOUNT_FILES, tokenConnection } from "../../kube/token-connection.ts";
-import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import { type AddressPort, isOurLabel } from "../address/port.ts";
-import { PeerChannel, type PeerListener } from "../heartbeat/peer-channel.ts";
-import { newSigner, newVerifier, type Signer } from "../heartbeat/signing.ts";
+import { newSigner, newVerifier } from "../heartbeat/signing.ts";
 import { udpDatagrams } from "../heartbeat/udp.ts";
 import { LinuxAddresses } from "../linux/addresses.ts";
 import { LinuxConnections } from "../linux/connections.ts";
@@ -29,11 +26,14 @@ import { LinuxProcesses } from "../linux/processes.ts";
 import { LinuxWatchdog, sysfsFolder } from "../linux/watchdog.ts";
 import { DurableFile } from "./durable-file.ts";
 import { ForkedWorkers } from "./fork-worker.ts";
-import { Guard, type GuardPeers } from "./guard.ts";
+import { Guard } from "./guard.ts";
 import { HardCut } from "./hard-cut.ts";
 import { Holdings } from "./holdings.ts";
 import { serveMetrics } from "./metrics-server.ts";
 import { becomeOnlyGuard } from "./only-guard.ts";
+import { PromiseStore } from "./promise-store.ts";
+import { PromisingPeers, type PromisingPeersModules } from "./promising-peers.ts";
+import { ALL_RULES } from "./safety-rules.ts";
 import { AGENT_HELP, type AgentOptions, parseAgentOptions, UsageError } from "./options.ts";
 
 /** The worker is this very program: sources, bundle or the package's command. */
@@ -87,17 +87,19 @@ async function runGuard(options: AgentOptions, argv: readonly string[], log: Log
   const addresses = addressesOf(options);
   const signer = newSigner();
   const watchdog = watchdogOf(options, log);
+  const lifeId = systemRandom.uuid();
+  const facts = await nodeFacts(bootId, watchdog.kind, addresses);
+  // Nothing is awaited between the peers and the guard that they ask.
+  const peers: PromisingPeers = await peersOf(options, lifeId, bootId, { ...shared, kube, signer }, () => guard);
+  const isWaiting = peers.bootWaitMs > 0;
   const session = {
     node: options.node,
     namespace: options.namespace,
-    lifeId: systemRandom.uuid(),
+    lifeId,
     publicKey: signer.publicKey,
-    facts: await nodeFacts(bootId, watchdog.kind, addresses),
+    facts: isWaiting ? { ...facts, isWaitingAfterBoot: true } : facts,
     timings: options.timings,
   };
-  const peers = await peerChannel(options, { ...shared, kube, signer }, (seen) =>
-    guard.tellWorker({ type: "peers", ...seen }),
-  );
   const guard: Guard = new Guard(
     { session, isWatchdogRequired: options.watchdogMode === "Hardware" || options.watchdogMode === "Soft" },
     {
@@ -111,9 +113,10 @@ async function runGuard(options: AgentOptions, argv: readonly string[], log: Log
     },
   );
   const server = await serveMetrics(metrics, options.metricsAddress, options.metricsPort);
+  if (isWaiting) systemClock.setTimer(peers.bootWaitMs, () => guard.changeFacts(facts));
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => guard.stop());
   const { kind, problem } = watchdog;
-  log.info("guard starts", { life: session.lifeId, bootId, watchdog: kind, watchdogProblem: problem });
+  log.info("guard starts", { life: lifeId, bootId, watchdog: kind, watchdogProblem: problem });
   await guard.run();
   for (const closable of [peers, addresses, kube, server]) closable.close();
   server.closeAllConnections();
@@ -170,38 +173,46 @@ function workersOf(argv: readonly string[]): ForkedWorkers {
   });
 }
 
-async function peerChannel(
+async function peersOf(
   options: AgentOptions,
-  modules: {
-    readonly kube: KubeApi;
-    readonly signer: Signer;
-    readonly clock: Clock;
-    readonly log: Logger;
-    readonly metrics: Metrics;
-  },
-  onLiveness: PeerListener["onLiveness"],
-): Promise<PeerChannel & GuardPeers> {
+  lifeId: string,
+  bootId: string,
+  modules: Omit<PromisingPeersModules, "datagrams" | "verifier" | "store">,
+  guard: () => Guard,
+): Promise<PromisingPeers> {
+  const { node, namespace, timings, stateFolder } = options;
+  const store = new PromiseStore(new DurableFile(join(stateFolder, "promises.json")), bootId);
+  const loaded = await store.load();
   const datagrams = await udpDatagrams({ address: options.peerAddress, port: options.peerPort });
-  const { node, namespace, timings } = options;
-  const channel = new PeerChannel(
-    { node, namespace, timings },
-    { ...modules, datagrams, verifier: newVerifier() },
-    { onLiveness, onPromise: () => undefined },
+  const peers = new PromisingPeers(
+    { node, namespace, lifeId, timings, rules: ALL_RULES, loaded, uptimeMs: readUptimeMs(options.hostRoot) },
+    { ...modules, datagrams, verifier: newVerifier(), store },
+    guard,
   );
-  return Object.assign(channel, { isPromised: () => false });
+  await peers.start();
+  return peers;
 }
+
+const BOOT_ID = "proc/sys/kernel/random/boot_id";
 
 /** The host's own copy first: the sandbox's machines share one kernel but have a boot of their own each. */
 function readBootId(hostRoot: string): string {
-  const path = "proc/sys/kernel/random/boot_id";
-  for (const root of [hostRoot, "/"]) {
-    try {
-      return readFileSync(join(root, path), "utf8").trim();
-    } catch (thrown) {
-      if (root === "/") throw thrown;
-    }
+  return (readText(join(hostRoot, BOOT_ID)) ?? readFileSync(join("/", BOOT_ID), "utf8")).trim();
+}
+
+/** Of the machine whose boot id was read; 0 when it cannot be told. Source: proc_uptime(5). */
+function readUptimeMs(hostRoot: string): number {
+  const root = readText(join(hostRoot, BOOT_ID)) === undefined ? "/" : hostRoot;
+  const seconds = Number.parseFloat(readText(join(root, "proc/uptime")) ?? "0");
+  return Number.isFinite(seconds) ? seconds * 1_000 : 0;
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
   }
-  throw new Error(`cannot read /${path}`);
 }
 
 async function nodeFacts(bootId: string, watchdog: NodeFacts["watchdog"], addresses: AddressPort): Promise<NodeFacts> {

@@ -3,7 +3,7 @@ import type { Lease } from "../../api/session-lease.ts";
 import { assert, unreachable } from "../../lib/assert.ts";
 import { elapsedMs, type Instant } from "../../lib/clock.ts";
 import { type Answer, change, type Draft, isPlannedStop, pause } from "./session-draft.ts";
-import { type RequestInFlight, sessionName, type SessionState, timingsInForce } from "./session-state.ts";
+import { type RequestInFlight, rulesOf, sessionName, type SessionState, timingsInForce } from "./session-state.ts";
 import { lose, stop } from "./session-take-down.ts";
 import { isEnded, nonceOf, publishedTimings } from "./session-writes.ts";
 
@@ -115,7 +115,9 @@ function succeeded(draft: Draft, sentAt: Instant, lease: Lease, outcome: "ok" | 
   } else if (state.formerTimings !== undefined && state.formerTimings.since === undefined) {
     change(draft, { formerTimings: { ...state.formerTimings, since: now } });
   }
-  prolong(draft, sentAt);
+  const countsFrom = rulesOf(state).countsFromSend ? sentAt : now;
+  change(draft, { renewedAt: countsFrom });
+  prolong(draft, countsFrom);
 }
 
 /** What an earlier life published counts for one old duration, if it is smaller. */

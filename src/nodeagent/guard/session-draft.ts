@@ -1,5 +1,5 @@
 /** What the session machine is told, what it asks for, and the one way to change its state. */
-import type { Lease } from "../../api/session-lease.ts";
+import type { Lease, NodeFacts } from "../../api/session-lease.ts";
 import type { Timings } from "../../api/timings.ts";
 import type { Instant } from "../../lib/clock.ts";
 import type { TakeDownCause } from "../guard-protocol.ts";
@@ -27,7 +27,9 @@ export type SessionEvent =
   | { readonly type: "stopWanted" }
   /** Every member that had to be asked answered the ask sent at `askedAt`. */
   | { readonly type: "promiseRound"; readonly askedAt: Instant }
-  | { readonly type: "timingsChanged"; readonly timings: Timings };
+  | { readonly type: "timingsChanged"; readonly timings: Timings }
+  /** Published with the next renewal. */
+  | { readonly type: "factsChanged"; readonly facts: NodeFacts };
 
 export type SessionEffect =
   | { readonly type: "read"; readonly requestId: number; readonly timeoutMs: number }

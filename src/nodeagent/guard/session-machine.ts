@@ -20,6 +20,7 @@ import {
   hardCutInMs,
   type RequestInFlight,
   rightLeftMs,
+  rulesOf,
   sessionInForce,
   sessionName,
   type SessionState,
@@ -38,7 +39,7 @@ export function step(state: SessionState, event: SessionEvent, now: Instant): St
   apply(draft, event);
   enforceDeadlines(draft);
   // The next request must be sent after the watchdog was petted for this one (2W rests on it): left to the next tick.
-  if (!draft.effects.some((effect) => effect.type === "prolonged")) sendNext(draft);
+  if (!draft.effects.some((effect) => effect.type === "prolonged") || event.type === "tick") sendNext(draft);
   announce(draft);
   return { state: draft.state, effects: draft.effects };
 }
@@ -49,7 +50,7 @@ function apply(draft: Draft, event: SessionEvent): void {
       assert(draft.state.phase === "Starting" && draft.state.takeDown === undefined, "a guard starts once");
       return beginTakeDown(draft, "restart");
     case "tick":
-      return;
+      return petInLoop(draft);
     case "answered":
       return answered(draft, event.requestId, event.answer);
     case "activity":
@@ -68,9 +69,18 @@ function apply(draft: Draft, event: SessionEvent): void {
       return promiseRound(draft, event.askedAt);
     case "timingsChanged":
       return timingsChanged(draft, event.timings);
+    case "factsChanged":
+      return change(draft, { config: { ...draft.state.config, facts: event.facts } });
     default:
       return unreachable(event);
   }
+}
+
+/** Does nothing, except where the simulator breaks the rule that only success pets. */
+function petInLoop(draft: Draft): void {
+  const { state, now } = draft;
+  if (!rulesOf(state).onlySuccessPets && rightLeftMs(state, now) > 0)
+    draft.effects.push({ type: "prolonged", base: now });
 }
 
 function enforceDeadlines(draft: Draft): void {
@@ -86,7 +96,9 @@ function enforceDeadlines(draft: Draft): void {
 
 /** Promises prolong an unbroken right only (A8). */
 function promiseRound(draft: Draft, askedAt: Instant): void {
-  if (draft.state.phase !== "Holding" || rightLeftMs(draft.state, draft.now) === 0) return;
+  const { state, now } = draft;
+  const isUnbroken = rightLeftMs(state, now) > 0 || !rulesOf(state).promisesProlongUnbrokenRight;
+  if (state.phase !== "Holding" || state.takeDown !== undefined || !isUnbroken) return;
   prolong(draft, askedAt);
 }
 

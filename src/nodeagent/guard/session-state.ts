@@ -9,6 +9,7 @@ import type { Lease, NodeFacts } from "../../api/session-lease.ts";
 import type { Timings } from "../../api/timings.ts";
 import { elapsedMs, type Instant } from "../../lib/clock.ts";
 import type { TakeDownCause } from "../guard-protocol.ts";
+import { ALL_RULES, type SafetyRules } from "./safety-rules.ts";
 
 export interface SessionConfig {
   readonly node: string;
@@ -18,6 +19,8 @@ export interface SessionConfig {
   readonly publicKey: string;
   readonly facts: NodeFacts;
   readonly timings: Timings;
+  /** Absent: all of them. Only the simulator breaks one. */
+  readonly rules?: SafetyRules;
 }
 
 /**
@@ -58,6 +61,8 @@ export interface SessionState {
   /** How many sessions this life has begun. */
   readonly sessionCount: number;
   readonly base?: Instant;
+  /** The send of the last renewal known to have succeeded; equal to `base` unless promises prolonged the right since. */
+  readonly renewedAt?: Instant;
   /** As last read or written by us: its version is the precondition of the next write. */
   readonly lease?: Lease;
   readonly knownNonce?: string;
@@ -101,6 +106,10 @@ export function sessionName(state: SessionState): string {
   return state.sessionCount === 1 ? `${node}_${lifeId}` : `${node}_${lifeId}-${state.sessionCount}`;
 }
 
+export function rulesOf(state: SessionState): SafetyRules {
+  return state.config.rules ?? ALL_RULES;
+}
+
 /** The timings this holder lives by: the smaller of old and new while a change is recent. */
 export function timingsInForce(state: SessionState, now: Instant): Timings {
   const { formerTimings: former, config } = state;
@@ -119,6 +128,11 @@ export function rightLeftMs(state: SessionState, now: Instant): number {
 /** The session under which something may be activated now. */
 export function sessionInForce(state: SessionState, now: Instant): string | undefined {
   return !state.isStopping && rightLeftMs(state, now) > 0 ? sessionName(state) : undefined;
+}
+
+/** No promise has prolonged the right since the last renewal: only then may something new become active (A3). */
+export function restsOnSession(state: SessionState): boolean {
+  return state.base !== undefined && state.base === state.renewedAt;
 }
 
 /** Milliseconds until the guard itself must cut; undefined while nothing is being taken down. */

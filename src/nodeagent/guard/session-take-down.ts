@@ -67,6 +67,7 @@ function beginAcquire(draft: Draft, addSessions: 0 | 1): void {
     phase: "Acquiring",
     sessionCount: draft.state.sessionCount + addSessions,
     base: undefined,
+    renewedAt: undefined,
     lease: undefined,
     knownNonce: undefined,
     unknown: [],

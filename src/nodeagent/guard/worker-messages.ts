@@ -20,6 +20,8 @@ function isWorkerMessage(value: Fields): boolean {
       return Array.isArray(value["peers"]) && value["peers"].every(isPeer);
     case "mayActivate":
       return Number.isInteger(value["requestId"]) && isGrant(value["grant"]);
+    case "mustAsk":
+      return Number.isInteger(value["requestId"]) && isGrant(value["grant"]) && isMembers(value["members"]);
     case "deactivated":
       return isGrant(value["grant"]);
     case "holdingAdded":
@@ -36,6 +38,13 @@ function isWorkerMessage(value: Fields): boolean {
 function isGrant(value: unknown): value is GrantRef {
   if (!isFields(value) || !Number.isSafeInteger(value["epoch"])) return false;
   return ["namespace", "group", "groupUid", "session"].every((name) => typeof value[name] === "string");
+}
+
+/** Members of one group; the API allows fewer. */
+const MAX_MEMBERS = 64;
+
+function isMembers(value: unknown): boolean {
+  return Array.isArray(value) && value.length <= MAX_MEMBERS && value.every((member) => typeof member === "string");
 }
 
 function isPeer(value: unknown): value is PeerRef {
