@@ -1,0 +1,30 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { expect, it, vi } from "vitest";
+import { killAll, pidsWithEnvironment, SANDBOX_MARKER, startTicksOf, stopAll } from "./processes.ts";
+
+it("finds by marker what a process started, stops it and kills it, and nothing else", async () => {
+  const id = randomUUID();
+  const script = 'require("child_process").spawn("sleep",["60"]);setInterval(()=>{},1000);process.stdout.write("up")';
+  const child = spawn(process.execPath, ["-e", script], { env: { PATH: process.env["PATH"], [SANDBOX_MARKER]: id } });
+  const ended = once(child, "exit");
+  await once(child.stdout, "data");
+  const find = (): number[] => pidsWithEnvironment(SANDBOX_MARKER, id);
+  await vi.waitUntil(() => find().length === 2);
+  expect(find()).toContain(child.pid);
+  expect(startTicksOf(child.pid ?? 0)).toBeGreaterThan(0);
+  expect(stopAll(find)).toHaveLength(2);
+  for (const pid of find()) {
+    await vi.waitUntil(() => /\) [Tt] /.test(readFileSync(`/proc/${pid}/stat`, "utf8")));
+  }
+  expect(killAll(find)).toBe(2);
+  await ended;
+  expect(find()).toEqual([]);
+  expect(startTicksOf(child.pid ?? 0)).toBeUndefined();
+});
+
+it("kills nothing when nothing is found", () => {
+  expect(killAll(() => [])).toBe(0);
+});
