@@ -70,7 +70,7 @@ class Node {
   }
 
   hear(node: string, message: PromiseMessage): PromiseEffect[] {
-    return this.step({ type: "received", node, senderSession: "s", message });
+    return this.step({ type: "received", node, senderSession: `${node}_1`, message });
   }
 
   get isBound(): boolean {
@@ -90,10 +90,10 @@ class Node {
   }
 }
 
-const ask = (epoch: number, nonce = "n1"): PromiseMessage => ({
+const ask = (epoch: number, nonce = "n1", node = "a"): PromiseMessage => ({
   type: "ask",
   nonce,
-  session: "a_1",
+  session: `${node}_1`,
   sessionDurationMs: L,
   marginMs: M,
   groups: [{ groupUid: "g1", epoch }],
@@ -176,14 +176,14 @@ describe("the promiser", () => {
 
   test("refuses an older epoch than it promised, and the second holder of one epoch", () => {
     const b = bound();
-    b.hear("c", ask(2, "n2"));
-    b.hear("c", ask(3, "n3"));
+    b.hear("c", ask(2, "n2", "c"));
+    b.hear("c", ask(3, "n3", "c"));
     expect(b.sent("promise").map((message) => message.nonce)).toEqual(["n1"]);
   });
 
   test("a newer holder's promise binds no shorter than the older one's", () => {
     const b = bound();
-    b.hear("c", { ...ask(4, "n2"), type: "ask", sessionDurationMs: 1_000, marginMs: 1 } as PromiseMessage);
+    b.hear("c", { ...ask(4, "n2", "c"), type: "ask", sessionDurationMs: 1_000, marginMs: 1 } as PromiseMessage);
     b.step({ type: "stored", storeId: b.stores().at(-1) ?? 0, isDurable: true });
     b.pass(BIND_MS - 1);
     expect(b.isBound).toBe(true);
@@ -212,6 +212,25 @@ describe("the promiser", () => {
       groupUid: "g1",
       promise: { node: "a", session: "a_1", epoch: 3, state: "Down" },
     });
+  });
+
+  test("is free once the holder speaks under a new session: its former one was proven down first", () => {
+    const b = bound();
+    b.step({ type: "newSession", node: "c", session: "c_2" });
+    expect(b.isBound).toBe(true);
+    b.step({ type: "newSession", node: "a", session: "a_2" });
+    expect(b.isBound).toBe(false);
+    expect(b.effects).toContainEqual({
+      type: "report",
+      groupUid: "g1",
+      promise: { node: "a", session: "a_1", epoch: 3, state: "Down" },
+    });
+  });
+
+  test("an ask under another session than the one that signed it is not heard", () => {
+    const b = new Node("b");
+    b.hear("c", ask(3));
+    expect(b.isBound).toBe(false);
   });
 
   test("keeps its word over a restart of the guard, for the whole length again", () => {

@@ -66,7 +66,12 @@ function apply(draft: Draft, event: PromiseEvent): void {
     case "tick":
       return;
     case "received":
-      return received(draft, event.node, event.message);
+      // What it says about itself must be said under the session that signed it.
+      if (event.message.type !== "ask" || event.message.session === event.senderSession)
+        received(draft, event.node, event.message);
+      return;
+    case "newSession":
+      return newSession(draft, event.node, event.session);
     case "stored":
       return stored(draft, event.storeId, event.isDurable);
     case "mustAsk":
@@ -189,6 +194,12 @@ function peerDown(draft: Draft, node: string, session: string, group: GroupEpoch
   const given = draft.state.given.get(group.groupUid);
   if (given?.node !== node || given.session !== session || given.epoch > group.epoch || given.state === "Down") return;
   endGiven(draft, { ...given, state: "Down" });
+}
+
+function newSession(draft: Draft, node: string, session: string): void {
+  for (const given of draft.state.given.values())
+    if (given.node === node && given.session !== session && given.state === "Open")
+      endGiven(draft, { ...given, state: "Down" });
 }
 
 function lapse(draft: Draft): void {

@@ -101,6 +101,8 @@ export type PromiseEvent =
       readonly senderSession: string;
       readonly message: PromiseMessage;
     }
+  /** The peer speaks under this session: it acquired it after everything of its former one was proven down. */
+  | { readonly type: "newSession"; readonly node: string; readonly session: string }
   /** Everything the store effect with this id named is durable; or it could not be stored. */
   | { readonly type: "stored"; readonly storeId: number; readonly isDurable: boolean }
   | { readonly type: "mustAsk"; readonly set: AskSet }

@@ -72,6 +72,14 @@ export class Promises {
     return isPromised(this.#state, groupUid, readInstant(this.#modules.clock));
   }
 
+  /** A peer that speaks under a new session has proven everything of its former one down (A2). */
+  heard(node: string, session: string): void {
+    const isOver = [...this.#state.given.values()].some(
+      (given) => given.node === node && given.state === "Open" && given.session !== session,
+    );
+    if (isOver) this.#dispatch({ type: "newSession", node, session });
+  }
+
   received(node: string, senderSession: string, payload: string): void {
     const message = parsePromiseMessage(payload);
     if (message === undefined) return this.#modules.log.warn("peer sent no promise message", { peer: node });

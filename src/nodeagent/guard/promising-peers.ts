@@ -40,6 +40,7 @@ export class PromisingPeers implements GuardPeers {
     this.bootWaitMs = bootWaitMs(loaded, revokeWaitMs(timings), uptimeMs);
     this.#channel = new PeerChannel(options, modules, {
       onLiveness: ({ alive, lost }) => guard().tellWorker({ type: "peers", alive, lost }),
+      onHeard: (node, senderSession) => this.#promises.heard(node, senderSession),
       onPromise: (node, senderSession, payload) => this.#promises.received(node, senderSession, payload),
     });
     this.#promises = new Promises({ ...options, records: loaded.records, bootWaitMs: this.bootWaitMs }, modules, {

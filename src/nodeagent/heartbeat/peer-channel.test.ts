@@ -59,6 +59,7 @@ class World {
     const result = { alive: [] as readonly string[], lost: [] as readonly string[], heard: [] as string[] };
     const channel = new PeerChannel({ node, namespace: "ns", timings }, modules, {
       onLiveness: ({ alive, lost }) => Object.assign(started, { alive, lost }),
+      onHeard: () => undefined,
       onPromise: (_node, _session, payload) => result.heard.push(payload),
     });
     const started: Node = {

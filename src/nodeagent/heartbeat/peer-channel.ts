@@ -47,6 +47,8 @@ export interface PeerChannelModules {
 
 export interface PeerListener {
   onLiveness(peers: { readonly alive: readonly string[]; readonly lost: readonly string[] }): void;
+  /** An authentic datagram came from this session of the peer. */
+  onHeard(node: string, senderSession: string): void;
   /** A promise message of a live, authenticated peer. */
   onPromise(node: string, senderSession: string, payload: string): void;
 }
@@ -150,6 +152,7 @@ export class PeerChannel {
         return metrics.count("understudy_heartbeat_dropped_total", { reason: effect.reason });
       case "heard":
         metrics.count("understudy_heartbeat_received_total", { peer: effect.node });
+        this.#listener.onHeard(effect.node, effect.message.senderSession);
         if (effect.message.kind === "promise")
           this.#listener.onPromise(effect.node, effect.message.senderSession, effect.message.payload);
         return;
