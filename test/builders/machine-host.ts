@@ -31,6 +31,10 @@ export class MachineHost {
   /** Everything that happened, as words. */
   readonly trace: string[] = [];
   denied: DenyReason | undefined;
+  /** Whom the guard asks for promises. */
+  asked: readonly string[] = [];
+  /** While set, the guard accepts no other set. */
+  mutesAskSets = false;
   readonly failing = new Map<string, { reason: string; message: string }>();
   /** Epochs under which something was started after its end was told. */
   readonly deactivated = new Set<string>();
@@ -116,6 +120,13 @@ export class MachineHost {
         return this.send({ type: "seen", group: this.group, plans: this.plans(), isConsistent: true });
       case "ask":
         return this.send({ type: "answered", epoch: effect.grant.epoch, denied: this.denied });
+      case "tellMustAsk":
+        if (!this.mutesAskSets) this.asked = effect.members;
+        return this.send({
+          type: "askSetAnswered",
+          epoch: effect.grant.epoch,
+          denied: this.mutesAskSets ? "no-right" : undefined,
+        });
       case "write":
         return this.#store(effect);
       case "start":
@@ -167,6 +178,10 @@ export class MachineHost {
       return this.send({ type: "notStored", isConflict: true });
     if (effect.report.state === "Inactive" && this.up.size > 0)
       throw new Error(`reported Inactive while ${[...this.up].join()} is up`);
+    const record = effect.report.knownMembers ?? [];
+    const isServed = effect.report.state === "Activating" || effect.report.state === "Active";
+    if (isServed && record.some((member) => !this.asked.includes(member)))
+      throw new Error(`recorded ${record.join()} while only ${this.asked.join()} are asked`);
     const others = (this.group.status?.reports ?? []).filter((report) => report.node !== this.node);
     this.store({ ...this.group, status: { ...this.group.status, reports: [...others, effect.report] } });
     return this.send({ type: "stored", group: this.group, plans: this.plans() });
@@ -181,6 +196,8 @@ function wordsOf(effect: GroupEffect): string {
       return `${effect.type} ${effect.plan.key}`;
     case "abort":
       return `abort ${effect.part}`;
+    case "tellMustAsk":
+      return `mustAsk ${effect.members.join()}`;
     case "write":
       return `write ${effect.report.state}`;
     case "cutConnections":

@@ -119,6 +119,8 @@ export class GroupDriver {
         return void this.#read();
       case "ask":
         return void this.#ask(effect.grant);
+      case "tellMustAsk":
+        return void this.#tellMustAsk(effect.grant, effect.members);
       case "write":
         return void this.#write(effect.report, effect.resourceVersion);
       case "start":
@@ -155,6 +157,11 @@ export class GroupDriver {
       this.#modules.log.info("the guard does not allow the grant", { epoch: grant.epoch, reason: denied });
     this.dispatch({ type: "answered", epoch: grant.epoch, denied });
     if (this.#state.tenure?.stage === "recording") void this.#runner.prepare(this.#state.plans);
+  }
+
+  async #tellMustAsk(grant: GrantRef, members: readonly string[]): Promise<void> {
+    const denied = await this.#modules.guard.mustAsk(grant, members);
+    this.dispatch({ type: "askSetAnswered", epoch: grant.epoch, denied });
   }
 
   async #write(report: MemberReport, resourceVersion: string): Promise<void> {

@@ -111,6 +111,46 @@ describe("changes of the spec while serving", () => {
     expect(made.report()).toMatchObject({ state: "Active", knownMembers: ["node1", "node2", "node3"] });
   });
 
+  test("the guard asks old and new members before a record is sent, and the new ones only after it was stored", () => {
+    const made = activeMachine({ members: ["node1", "node2", "node4"] });
+    made.mutesAskSets = true;
+    made.write((group) => ({
+      ...group,
+      spec: { ...group.spec, members: [{ node: "node1" }, { node: "node2" }, { node: "node3" }] },
+    }));
+    made.settle();
+    expect(made.trace.filter((word) => word.startsWith("write"))).toEqual([]);
+    made.mutesAskSets = false;
+    made.advance(300);
+    expect(made.trace.filter((word) => /mustAsk|write/.test(word)).slice(-3)).toEqual([
+      "mustAsk node1,node2,node3,node4",
+      "write Active",
+      "mustAsk node1,node2,node3",
+    ]);
+    expect(made.report()?.knownMembers).toEqual(["node1", "node2", "node3"]);
+  });
+
+  test("a record without an answer keeps the guard asking everybody until a later write is answered", () => {
+    const made = activeMachine();
+    made.write((group) => ({
+      ...group,
+      spec: { ...group.spec, members: [{ node: "node1" }, { node: "node2" }, { node: "node3" }] },
+    }));
+    while (made.pending[0]?.type !== "write") made.carryOut();
+    made.pending = [];
+    made.send({ type: "notStored", isConflict: false });
+    made.write((group) => ({ ...group, spec: { ...group.spec, members: [{ node: "node1" }, { node: "node2" }] } }));
+    made.settle();
+    made.advance(1_000);
+    expect(made.asked).toEqual(["node1", "node2", "node3"]);
+    made.write((group) => ({
+      ...group,
+      spec: { ...group.spec, members: [{ node: "node1" }, { node: "node2" }, { node: "node5" }] },
+    }));
+    made.settle();
+    expect(made.asked).toEqual(["node1", "node2", "node5"]);
+  });
+
   test("a resource that was removed is taken down, one that was added is brought up", () => {
     const made = activeMachine({ resources: [VIP] });
     made.write((group) => ({ ...group, spec: { ...group.spec, resources: [PROBE] } }));
@@ -198,6 +238,23 @@ describe("standby", () => {
     made.settle();
     made.advance(5_000);
     expect(made.report()?.resources).toEqual([]);
+  });
+
+  test("reports a promise at once and under the session in force, which alone counts", () => {
+    const made = machineHost({ status: grantTo("node2", 5) });
+    made.send({ type: "promised", promise: { node: "node2", session: "node2_s", epoch: 5, state: "Open" } });
+    made.settle();
+    expect(made.report()).toMatchObject({
+      state: "Inactive",
+      session: SESSION,
+      promise: { node: "node2", epoch: 5, state: "Open" },
+    });
+    made.send({ type: "session", session: "node1_session-b" });
+    made.settle();
+    expect(made.report()).toMatchObject({ session: "node1_session-b", promise: { state: "Open" } });
+    made.send({ type: "promised", promise: { node: "node2", session: "node2_s", epoch: 5, state: "Lapsed" } });
+    made.settle();
+    expect(made.report()?.promise?.state).toBe("Lapsed");
   });
 
   test("keeps the members it recorded under its last grant", () => {

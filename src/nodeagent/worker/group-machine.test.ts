@@ -7,7 +7,7 @@ describe("activation", () => {
   test("reads, asks and records before anything starts; then follows the order, and reports", () => {
     const made = machineHost({ status: grantTo("node1", 5) });
     made.settle();
-    expect(made.trace.slice(0, 4)).toEqual(["read", "ask", "write Activating", "start vip"]);
+    expect(made.trace.slice(0, 5)).toEqual(["read", "ask", "mustAsk node1,node2", "write Activating", "start vip"]);
     expect(made.trace.filter((word) => word.startsWith("start"))).toEqual(["start vip", "start app", "start probe"]);
     expect(made.report()).toMatchObject({
       node: "node1",
@@ -90,7 +90,7 @@ describe("activation", () => {
     made.carryOut();
     expect(made.trace.at(-1)).toBe("write Activating");
     made.settle();
-    expect(made.trace.slice(2, 6)).toEqual(["write Activating", "read", "write Activating", "start vip"]);
+    expect(made.trace.slice(3, 7)).toEqual(["write Activating", "read", "write Activating", "start vip"]);
     expect(made.report()?.state).toBe("Active");
   });
 

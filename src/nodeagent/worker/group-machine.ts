@@ -22,6 +22,7 @@ import {
   storedReport,
   type Tenure,
 } from "./group-state.ts";
+import { askSetAnswered, mayRecord, nobodyAsked, tellMustAsk } from "./record-rules.ts";
 import { adoptPlans, afterReading, afterStart, afterStop, hurried } from "./part-rules.ts";
 import { isRecorded, PROGRESS_INTERVAL_MS, reportPatienceMs, wantedReport, withTimes } from "./report-rules.ts";
 import { causeOf, isStillGranted, leftoverGrant, servableGrant, unservedGrant } from "./tenure-rules.ts";
@@ -51,9 +52,15 @@ function learn(state: GroupState, event: GroupEvent, nowMs: number): GroupState 
       return { ...state, session: event.session, isForbidden: state.isForbidden && event.session === undefined };
     case "answered":
       return answered(state, event.epoch, event.denied, nowMs);
+    case "askSetAnswered":
+      return withTenure(state, (tenure) =>
+        tenure.grant.epoch === event.epoch
+          ? { ...tenure, asking: askSetAnswered(tenure.asking, event.denied === undefined, nowMs) }
+          : tenure,
+      );
     case "stored":
       return {
-        ...seen(state, { ...event, type: "seen", isConsistent: false }),
+        ...settled(seen(state, { ...event, type: "seen", isConsistent: false })),
         write: { isInFlight: false, failures: 0, notBeforeMs: 0, lastMs: nowMs },
       };
     case "notStored":
@@ -72,6 +79,8 @@ function learn(state: GroupState, event: GroupEvent, nowMs: number): GroupState 
       return withTenure(state, (tenure) => ({ ...tenure, cutsDone: tenure.cutsDone + 1 }));
     case "found":
       return { ...state, findings: event.findings };
+    case "promised":
+      return { ...state, promise: event.promise };
     case "takeDown":
       return takeDown(state, event.budgetMs, nowMs);
     case "tick":
@@ -115,7 +124,12 @@ function notStored(state: GroupState, isConflict: boolean, nowMs: number): Group
     ? { ...state.write, isInFlight: false }
     : { ...state.write, ...failedCall(state.write, nowMs) };
   // Whether or not it was carried out, the truth is on the server.
-  return { ...state, write, read: { ...state.read, isWanted: true } };
+  return { ...(isConflict ? settled(state) : state), write, read: { ...state.read, isWanted: true } };
+}
+
+/** An answer, yes or no, shows that the object has moved on: no earlier write of ours can arrive any more. */
+function settled(state: GroupState): GroupState {
+  return withTenure(state, (tenure) => ({ ...tenure, asking: { ...tenure.asking, unsettled: [] } }));
 }
 
 function takeDown(state: GroupState, budgetMs: number, nowMs: number): GroupState {
@@ -177,6 +191,7 @@ function decide(known: GroupState, now: Instant): GroupStep {
   }
   if (tenure?.stage === "recording" && isRecorded(state, tenure))
     state = { ...state, tenure: { ...tenure, stage: "serving" } };
+  if (state.tenure !== undefined) state = { ...state, tenure: tellMustAsk(state, state.tenure, nowMs, effects) };
   if (state.tenure?.stage === "serving" || state.tenure?.stage === "leaving") {
     const moved = decideParts(state, state.tenure, nowMs);
     effects.push(...moved.effects);
@@ -239,6 +254,7 @@ function begin(state: GroupState, nowMs: number): GroupState {
     parts: Object.fromEntries(state.plans.map((plan) => [plan.key, newPart(plan, !isLeftover)])),
     isAsked: false,
     askAtMs: nowMs,
+    asking: nobodyAsked,
     urgent: undefined,
     leavingSinceMs: nowMs,
     cutsBegun: 0,
@@ -278,10 +294,15 @@ function decideWrite(state: GroupState, now: Instant, effects: GroupEffect[]): G
     state.read.isInFlight
   )
     return state;
+  if (!mayRecord(state, wanted)) return state;
   const dueAtMs = writeDueAtMs(state);
   if (dueAtMs === undefined || now.monotonicMs < dueAtMs) return state;
   effects.push({ type: "write", report: withTimes(wanted, storedReport(state), now), resourceVersion: version });
-  return { ...state, write: { ...state.write, isInFlight: true } };
+  const sent = withTenure(state, (tenure) => ({
+    ...tenure,
+    asking: { ...tenure.asking, unsettled: [...new Set([...tenure.asking.unsettled, ...(wanted.knownMembers ?? [])])] },
+  }));
+  return { ...sent, write: { ...state.write, isInFlight: true } };
 }
 
 function writeDueAtMs(state: GroupState): number | undefined {
@@ -305,6 +326,7 @@ function nextWakeMs(state: GroupState, nowMs: number): number | undefined {
   const { tenure, read, write } = state;
   const times: (number | undefined)[] = [];
   if (tenure?.stage === "asking" && !tenure.isAsked) times.push(tenure.askAtMs);
+  if (tenure !== undefined) times.push(tenure.asking.notBeforeMs);
   if (read.isWanted && !read.isInFlight && !write.isInFlight && !state.isGone) times.push(read.notBeforeMs);
   if (!write.isInFlight && !read.isWanted) times.push(writeDueAtMs(state));
   if (tenure !== undefined) times.push(...partWakesMs(tenure));

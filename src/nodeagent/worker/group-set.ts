@@ -4,6 +4,7 @@
  */
 import type { FailoverGroup } from "../../api/generated/types.ts";
 import { keyText, type ObjectKey } from "../../kube/ports.ts";
+import type { MemberPromise } from "../guard-protocol.ts";
 import { GroupDriver, type GroupDriverModules } from "./group-driver.ts";
 import type { GroupEvent } from "./group-state.ts";
 
@@ -14,6 +15,7 @@ export class GroupSet {
   readonly #node: string;
   readonly #modules: GroupDriverModules;
   readonly #drivers = new Map<string, { readonly key: string; readonly driver: GroupDriver }>();
+  readonly #promises = new Map<string, MemberPromise>();
   #session: string | undefined;
   #takeDown: { readonly budgetMs: number } | undefined;
 
@@ -50,6 +52,12 @@ export class GroupSet {
     this.#tellAll({ type: "takeDown", budgetMs });
   }
 
+  /** Kept until the group is seen: the guard tells it once. */
+  setPromise(groupUid: string, promise: MemberPromise): void {
+    this.#promises.set(groupUid, promise);
+    this.#drivers.get(groupUid)?.driver.dispatch({ type: "promised", promise });
+  }
+
   /** Something local changed: whoever has parts of this kind looks again. */
   changed(kind: "address" | "probe-port"): void {
     this.#tellAll({ type: "changed", kind });
@@ -63,6 +71,8 @@ export class GroupSet {
     const driver = new GroupDriver(group, this.#node, this.#modules);
     this.#drivers.set(uid, { key, driver });
     driver.dispatch({ type: "session", session: this.#session });
+    const promise = this.#promises.get(uid);
+    if (promise !== undefined) driver.dispatch({ type: "promised", promise });
     if (this.#takeDown !== undefined) driver.dispatch({ type: "takeDown", budgetMs: this.#takeDown.budgetMs });
     driver.see(group);
   }
@@ -77,6 +87,7 @@ export class GroupSet {
       if (!driver.isFinished) continue;
       driver.close();
       this.#drivers.delete(uid);
+      this.#promises.delete(uid);
     }
   }
 }

@@ -11,7 +11,7 @@
  * Invariant: a tenure that has begun to leave never serves again, and its epoch is never served again.
  */
 import type { FailoverGroup, MemberReport } from "../../api/generated/types.ts";
-import type { DenyReason, GrantRef } from "../guard-protocol.ts";
+import type { DenyReason, GrantRef, MemberPromise } from "../guard-protocol.ts";
 import type { MonitorState, Reading } from "../monitor/schedule.ts";
 import type { PartPlan } from "./part-plan.ts";
 
@@ -26,6 +26,7 @@ export interface Tenure {
   /** The question to the guard is on its way. */
   readonly isAsked: boolean;
   readonly askAtMs: number;
+  readonly asking: Asking;
   /** Set when everything must go down within a budget: the clock reading at which that began, and the budget. */
   readonly urgent: { readonly sinceMs: number; readonly budgetMs: number } | undefined;
   readonly leavingSinceMs: number;
@@ -35,6 +36,17 @@ export interface Tenure {
    */
   readonly cutsBegun: number;
   readonly cutsDone: number;
+}
+
+/** Whom the guard asks for promises while this grant is active (DESIGN 4.4, 4.6). */
+export interface Asking {
+  /** The set that the guard has accepted; undefined: none yet. */
+  readonly told: readonly string[] | undefined;
+  /** The set that is on its way to it. */
+  readonly telling: readonly string[] | undefined;
+  readonly notBeforeMs: number;
+  /** Records sent and not answered: only a later answer to a write of ours rules them out, never a read. */
+  readonly unsettled: readonly string[];
 }
 
 export type Phase = "down" | "starting" | "up" | "stopping";
@@ -94,6 +106,8 @@ export interface GroupState {
   readonly write: Call & { readonly lastMs: number };
   /** What a standby should not have (a listener on the probe port). */
   readonly findings: readonly Finding[];
+  /** What this node's guard promised to the holder of the group. */
+  readonly promise: MemberPromise | undefined;
 }
 
 export type StepOutcome =
@@ -113,6 +127,8 @@ export type GroupEvent =
   | { readonly type: "readFailed" }
   | { readonly type: "session"; readonly session: string | undefined }
   | { readonly type: "answered"; readonly epoch: number; readonly denied: DenyReason | undefined }
+  /** The guard's answer to `tellMustAsk`. */
+  | { readonly type: "askSetAnswered"; readonly epoch: number; readonly denied: DenyReason | undefined }
   /** The answer to a write is the group as it is now: without it the next decision would rest on the one before. */
   | { readonly type: "stored"; readonly group: FailoverGroup; readonly plans: readonly PartPlan[] }
   | { readonly type: "notStored"; readonly isConflict: boolean }
@@ -123,12 +139,14 @@ export type GroupEvent =
   | { readonly type: "changed"; readonly kind: PartPlan["kind"] }
   | { readonly type: "connectionsCut" }
   | { readonly type: "found"; readonly findings: readonly Finding[] }
+  | { readonly type: "promised"; readonly promise: MemberPromise }
   | { readonly type: "takeDown"; readonly budgetMs: number }
   | { readonly type: "tick" };
 
 export type GroupEffect =
   | { readonly type: "read" }
   | { readonly type: "ask"; readonly grant: GrantRef }
+  | { readonly type: "tellMustAsk"; readonly grant: GrantRef; readonly members: readonly string[] }
   | { readonly type: "write"; readonly report: MemberReport; readonly resourceVersion: string }
   | { readonly type: "start"; readonly plan: PartPlan; readonly grant: GrantRef; readonly cause: string }
   /** The step in flight of this part should end as soon as it can. */
@@ -171,6 +189,7 @@ export function initialGroupState(node: string): GroupState {
     read: { ...idleCall, isWanted: false },
     write: { ...idleCall, lastMs: Number.NEGATIVE_INFINITY },
     findings: [],
+    promise: undefined,
   };
 }
 

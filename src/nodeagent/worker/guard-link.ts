@@ -43,6 +43,7 @@ export class GuardLink {
         this.#noted.clear();
         return this.#onTold(message);
       case "peers":
+      case "promise":
         return this.#onTold(message);
     }
   }
@@ -50,6 +51,11 @@ export class GuardLink {
   /** Undefined: allowed. */
   mayActivate(grant: GrantRef): Promise<DenyReason | undefined> {
     return this.#ask((requestId) => ({ type: "mayActivate", requestId, grant }));
+  }
+
+  /** Undefined: from now on the guard asks these members for promises, and no others. */
+  mustAsk(grant: GrantRef, members: readonly string[]): Promise<DenyReason | undefined> {
+    return this.#ask((requestId) => ({ type: "mustAsk", requestId, grant, members }));
   }
 
   /** May be asked ahead of the need, while something else is on its way. */

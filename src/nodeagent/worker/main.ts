@@ -18,6 +18,7 @@ import { LinuxAddresses } from "../linux/addresses.ts";
 import { LinuxCommands } from "../linux/commands.ts";
 import { LinuxConnections } from "../linux/connections.ts";
 import { FileAddresses } from "../linux/file-addresses.ts";
+import { FileJournal } from "../linux/file-journal.ts";
 import { GratuitousArp } from "../linux/gratuitous-arp.ts";
 import { LinuxListeners } from "../linux/listeners.ts";
 import { LinuxProcesses } from "../linux/processes.ts";
@@ -96,6 +97,7 @@ function hostOf(options: WorkerOptions, log: Logger) {
     listeners: new LinuxListeners({ bindAddress: options.probeAddress }, { clock }),
     commands: new LinuxCommands({ directories: options.execDirectories, hostRoot, ownerId }, { clock }),
     processes: new LinuxProcesses(),
+    journal: new FileJournal(join(options.stateFolder, "commands.json")),
   };
 }
 

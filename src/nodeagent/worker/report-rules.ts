@@ -39,7 +39,7 @@ function tenureReport(state: GroupState, group: FailoverGroup, tenure: Tenure): 
   const isLeaving = stage === "leaving" || stage === "down";
   const known = isLeaving ? (isOnRecord ? stored.knownMembers : undefined) : knownMembers(group);
   return {
-    ...keptFields(stored),
+    ...keptFields(state, stored),
     node: state.node,
     session: grant.session,
     epoch: grant.epoch,
@@ -55,7 +55,8 @@ function standbyReport(state: GroupState, group: FailoverGroup): MemberReport | 
   const stored = storedReport(state);
   const isMember = group.spec.members.some((member) => member.node === state.node);
   if (state.session === undefined || state.isForbidden || !isMember) return undefined;
-  if (stored === undefined ? state.findings.length === 0 : stored.state !== "Inactive") return undefined;
+  const hasNews = state.findings.length > 0 || state.promise !== undefined;
+  if (stored === undefined ? !hasNews : stored.state !== "Inactive") return undefined;
   const resources = state.findings.map((finding): ReportedResource => ({
     name: finding.resource,
     state: "Inactive",
@@ -63,12 +64,13 @@ function standbyReport(state: GroupState, group: FailoverGroup): MemberReport | 
     message: clipped(finding.message),
   }));
   const said = stored?.resources?.filter((resource) => resource.reason !== undefined);
-  if (stored !== undefined && sameResources(said, resources)) return undefined;
+  if (stored !== undefined && sameResources(said, resources) && isPromiseSaid(state, stored)) return undefined;
   const known = stored?.knownMembers;
   return {
-    ...keptFields(stored),
+    ...keptFields(state, stored),
     node: state.node,
-    session: stored?.session ?? state.session,
+    // Only a report under the session in force counts for a promise; what is Inactive stays so under any.
+    session: state.session,
     epoch: stored?.epoch ?? 0,
     state: "Inactive",
     observedGeneration: group.metadata.generation ?? 0,
@@ -77,10 +79,22 @@ function standbyReport(state: GroupState, group: FailoverGroup): MemberReport | 
   };
 }
 
-/** What others of this node put into the entry: a write without it would remove it. */
-function keptFields(stored: MemberReport | undefined): Pick<MemberReport, "promise" | "isolation"> {
+function isPromiseSaid(state: GroupState, stored: MemberReport): boolean {
+  if (state.promise === undefined) return true;
+  return samePromise(stored.promise, state.promise) && stored.session === state.session;
+}
+
+function samePromise(left: MemberReport["promise"], right: MemberReport["promise"]): boolean {
+  const text = (promise: MemberReport["promise"]): string =>
+    promise === undefined ? "" : [promise.node, promise.session, promise.epoch, promise.state].join(" ");
+  return text(left) === text(right);
+}
+
+/** The guard's promise, and what an earlier life put into the entry: a write without it would remove it. */
+function keptFields(state: GroupState, stored: MemberReport | undefined): Pick<MemberReport, "promise" | "isolation"> {
+  const promise = state.promise ?? stored?.promise;
   return {
-    ...(stored?.promise === undefined ? {} : { promise: stored.promise }),
+    ...(promise === undefined ? {} : { promise }),
     ...(stored?.isolation === undefined ? {} : { isolation: stored.isolation }),
   };
 }
@@ -138,6 +152,7 @@ function partState(part: Part, tenure: Tenure): ResourceState {
 export function reportPatienceMs(wanted: MemberReport, stored: MemberReport | undefined): number | undefined {
   if (stored === undefined || stored.session !== wanted.session || stored.epoch !== wanted.epoch) return 0;
   if (!sameMembers(stored.knownMembers, wanted.knownMembers)) return 0;
+  if (!samePromise(stored.promise, wanted.promise)) return 0;
   if (stored.state !== wanted.state) return wanted.state === "Deactivating" ? DEACTIVATING_DELAY_MS : 0;
   if (hasDecisiveChange(stored.resources, wanted.resources)) return 0;
   const isSame =

@@ -12,6 +12,7 @@ import { Informer } from "../../kube/informer.ts";
 import type { KubeObject } from "../../kube/ports.ts";
 import { silentLog } from "../../lib/log.ts";
 import { noMetrics } from "../../lib/metrics.ts";
+import type { CommandJournal, JournalEntry } from "../command/journal.ts";
 import type { DenyReason, GuardToWorker, WorkerToGuard } from "../guard-protocol.ts";
 import { GuardLink } from "./guard-link.ts";
 import { NODE } from "./node-addresses.ts";
@@ -29,7 +30,7 @@ class FakeGuard {
 
   send(message: WorkerToGuard): void {
     this.heard.push(message);
-    if (message.type !== "mayActivate" && message.type !== "holdingAdded") return;
+    if (!("requestId" in message)) return;
     const { requestId } = message;
     this.receive(
       this.denies === undefined ? { type: "allowed", requestId } : { type: "denied", requestId, reason: this.denies },
@@ -43,7 +44,39 @@ class FakeGuard {
 
 const open: { worker: Worker; informers: Informer<KubeObject>[] }[] = [];
 
-async function setup() {
+class FakeJournal implements CommandJournal {
+  readonly #entries = new Map<string, JournalEntry>();
+  entries(): readonly JournalEntry[] {
+    return [...this.#entries.values()];
+  }
+  add(entry: JournalEntry): void {
+    this.#entries.set(entry.key, entry);
+  }
+  remove(key: string): void {
+    this.#entries.delete(key);
+  }
+}
+
+const leftover: JournalEntry = {
+  key: "ha/failover1/app",
+  environment: { UNDERSTUDY_NAMESPACE: "ha", UNDERSTUDY_GROUP: "failover1" },
+  plan: {
+    kind: "command",
+    key: "app",
+    resource: "app",
+    onFailure: "Failover",
+    monitor: undefined,
+    startTimeoutMs: 1_000,
+    stopTimeoutMs: 1_000,
+    needs: [],
+    start: ["/etc/understudy/exec.d/app", "start"],
+    stop: ["/etc/understudy/exec.d/app", "stop"],
+    check: undefined,
+  },
+};
+
+async function setup(prepare: (made: { commands: FakeCommands; journal: FakeJournal }) => void = () => undefined) {
+  const journal = new FakeJournal();
   const clock = new FakeClock();
   const api = InProcessKube.create({ clock });
   const guard = new FakeGuard();
@@ -95,9 +128,18 @@ async function setup() {
   };
   const link: GuardLink = new GuardLink(guard, { clock }, (message) => worker.told(message));
   guard.receive = (message) => link.receive(message);
-  const host = { addresses, announcer: addresses, connections: addresses, listeners, commands, processes: commands };
+  const host = {
+    addresses,
+    announcer: addresses,
+    connections: addresses,
+    listeners,
+    commands,
+    processes: commands,
+    journal,
+  };
   const worker: Worker = new Worker("node1", { ...modules, ...informers, ...host, guard: link });
   open.push({ worker, informers: Object.values(informers) as unknown as Informer<KubeObject>[] });
+  prepare({ commands, journal });
   worker.start();
   const all = Object.values(informers);
   for (const informer of all) informer.start();
@@ -112,7 +154,7 @@ async function setup() {
   const report = async () =>
     (await api.get<FailoverGroup>(FAILOVER_GROUP, KEY))?.status?.reports?.find((found) => found.node === "node1");
   const grant = (epoch: number) => status((group) => ({ ...group.status, ...grantTo("node1", epoch) }));
-  return { clock, api, guard, addresses, listeners, commands, worker, status, report, grant };
+  return { clock, api, guard, addresses, listeners, commands, worker, status, report, grant, journal };
 }
 
 async function active() {
@@ -138,6 +180,26 @@ describe("a worker with an API server, a guard and a host", () => {
       type: "peersWanted",
       peers: [{ node: "node2", address: "10.0.2.10" }],
     });
+  });
+
+  test("stops what its journal says an earlier life started, before it acts on any group", async () => {
+    const blocked = { exitCode: 1 };
+    const { clock, commands, addresses, guard, grant, journal } = await setup((made) => {
+      made.commands.programs.set("/etc/understudy/exec.d/app stop", () => blocked);
+      made.journal.add(leftover);
+    });
+    guard.receive({ type: "session", session: SESSION });
+    await grant(5);
+    guard.receive({ type: "takeDown", takeDownId: 3, cause: "renew-deadline", budgetMs: 600 });
+    guard.receive({ type: "session", session: SESSION });
+    await clock.advance(500);
+    expect(addresses.holds(VIP)).toBe(false);
+    expect(guard.told("down")).toEqual([]);
+    blocked.exitCode = 0;
+    await clock.advance(2_000);
+    expect(commands.ran.slice(0, 2)).toEqual(["/etc/understudy/exec.d/app stop", "/etc/understudy/exec.d/app stop"]);
+    expect(addresses.holds(VIP)).toBe(true);
+    expect(journal.entries()).toMatchObject([{ key: "ha/failover1/app" }]);
   });
 
   test("brings a granted group up and reports it with its members", async () => {

@@ -17,6 +17,7 @@ import { strayAddresses } from "../address/strays.ts";
 import type { GuardToWorker, PeerRef } from "../guard-protocol.ts";
 import type { GroupDriver } from "./group-driver.ts";
 import { concerns, GroupSet } from "./group-set.ts";
+import { Leftovers } from "./leftovers.ts";
 import { NodeAddresses } from "./node-addresses.ts";
 import { planParts, type ResourceObjects } from "./part-plan.ts";
 import type { PartModules } from "./part-runner.ts";
@@ -52,6 +53,7 @@ export class Worker {
   readonly #modules: WorkerModules;
   readonly #groups: GroupSet;
   readonly #nodeAddresses: NodeAddresses;
+  readonly #leftovers: Leftovers;
   readonly #closing = new AbortController();
   readonly #timers = new Map<string, Timer>();
   #takeDownId: number | undefined;
@@ -62,6 +64,7 @@ export class Worker {
   constructor(node: string, modules: WorkerModules) {
     this.#node = node;
     this.#modules = modules;
+    this.#leftovers = new Leftovers(modules);
     this.#nodeAddresses = new NodeAddresses(modules, () => this.#tellPeers());
     const objects: ResourceObjects = {
       virtualIp: (namespace, name) => modules.virtualIps.get({ namespace, name }),
@@ -81,6 +84,7 @@ export class Worker {
     groups.onChange((key) => this.#onGroup(key));
     for (const store of [virtualIps, probePorts])
       store.onChange(() => this.#soon("replan", 0, () => this.#groups.replan()));
+    this.#leftovers.stopAll(this.#closing.signal);
     addresses.watch(() => this.#onAddresses(), this.#closing.signal);
     this.#nodeAddresses.want(new Set([this.#node]));
     this.#every("sweep", SWEEP_MS, () => this.#sweep());
@@ -88,8 +92,9 @@ export class Worker {
     guard.tell({ type: "ready" });
   }
 
-  /** All kinds are known: from now on groups are acted on. */
+  /** All kinds are known: groups are acted on as soon as nothing of an earlier life is up. */
   synced(): void {
+    if (!this.#leftovers.areStopped) return this.#soon("leftovers", DOWN_LOOK_MS, () => this.synced());
     for (const group of this.#modules.groups.list()) this.#onGroup(keyOf(group));
     void this.#sweep();
   }
@@ -104,6 +109,8 @@ export class Worker {
         this.#takeDownId = message.takeDownId;
         this.#groups.takeDown(message.budgetMs);
         return void this.#proveDown();
+      case "promise":
+        return this.#groups.setPromise(message.groupUid, message.promise);
       case "peers":
         return this.#modules.log.debug("peers", { alive: message.alive, lost: message.lost });
     }
@@ -135,7 +142,7 @@ export class Worker {
   }
 
   #onGroup(key: ObjectKey): void {
-    if (!this.#isSynced()) return;
+    if (!this.#isSynced() || !this.#leftovers.areStopped) return;
     this.#groups.see(key, this.#modules.groups.get(key));
     this.#soon("peers", 20, () => this.#wantPeers());
   }
@@ -168,7 +175,7 @@ export class Worker {
   /** Every group's parts are down, no step is in flight, and a fresh look finds no address and no process of ours. */
   async #isDown(): Promise<boolean> {
     const { drivers } = this.#groups;
-    if (!drivers.every((driver) => driver.isProvenDown)) return false;
+    if (!this.#leftovers.areStopped || !drivers.every((driver) => driver.isProvenDown)) return false;
     await Promise.all(drivers.map((driver) => driver.settled()));
     try {
       await this.#killProcesses();
