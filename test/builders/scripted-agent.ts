@@ -26,6 +26,8 @@ export class ScriptedAgent {
   #renewed: Instant | undefined;
   #serving: { session: string; epoch: number } | undefined;
   #isStopping = false;
+  /** Published with the facts: its machine has booted too recently to activate anything. */
+  isWaitingAfterBoot = false;
   #isBusy = false;
   #finishedEpoch = -1;
   /** Resources that cannot be brought up here. */
@@ -123,7 +125,13 @@ export class ScriptedAgent {
           labels: { [SESSION_LABEL]: "true" },
           annotations: {
             [LEASE_ANNOTATIONS.timings]: JSON.stringify(timings),
-            [LEASE_ANNOTATIONS.facts]: JSON.stringify({ bootId: "b", version: "0", watchdog: "Soft", interfaces: [] }),
+            [LEASE_ANNOTATIONS.facts]: JSON.stringify({
+              bootId: "b",
+              version: "0",
+              watchdog: "Soft",
+              interfaces: [],
+              isWaitingAfterBoot: this.isWaitingAfterBoot,
+            }),
             [LEASE_ANNOTATIONS.nonce]: `${this.session}-${sent.monotonicMs}`,
           },
           ...(lease?.metadata.resourceVersion === undefined ? {} : { resourceVersion: lease.metadata.resourceVersion }),

@@ -61,6 +61,15 @@ const SESSION_UNKNOWN = {
   NoLease: (node: string) => `${node} has no session: its agent has not started`,
 } as const;
 
+/** What its agent promised before the machine booted may still bind; it would refuse the grant (DESIGN 4.6). */
+const waitAfterBootIsOver: Check = ({ member }) =>
+  member.session.facts?.isWaitingAfterBoot === true
+    ? {
+        reason: "SessionMissing",
+        message: `${member.node} booted so recently that a promise it gave before may still bind; its agent says when it may take over`,
+      }
+    : undefined;
+
 const nodeIsNotCordoned: Check = ({ member }) =>
   member.nodeObject?.isCordoned === true
     ? { reason: "Cordoned", message: `Node ${member.node} is cordoned` }
@@ -128,6 +137,7 @@ const CHECKS: readonly Check[] = [
   nodeExists,
   nodeIsInService,
   sessionIsLive,
+  waitAfterBootIsOver,
   nodeIsNotCordoned,
   isInTheHoldersRecord,
   ownPreflightPasses,

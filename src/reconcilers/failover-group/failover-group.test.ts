@@ -224,6 +224,17 @@ describe("a planned move", () => {
     await world.until(isReadyOn("node2"), 1_000);
   });
 
+  it("goes to no member whose machine booted too recently to have forgotten no promise", async () => {
+    const world = await readyWorld();
+    world.agent("node2").isWaitingAfterBoot = true;
+    await world.advance(1_000);
+    world.agent("node1").crash();
+    await world.advance(8_000);
+    expect(world.agent("node2").isServing).toBe(false);
+    world.agent("node2").isWaitingAfterBoot = false;
+    await world.until(isReadyOn("node2"), 2_000);
+  });
+
   it("leaves a cordoned Node and a member that was removed from the spec", async () => {
     const world = await readyWorld();
     await world.patchNode("node1", { unschedulable: true });
