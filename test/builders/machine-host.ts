@@ -35,6 +35,8 @@ export class MachineHost {
   asked: readonly string[] = [];
   /** While set, the guard accepts no other set. */
   mutesAskSets = false;
+  /** While set, somebody else always writes first. */
+  losesRaces = false;
   readonly failing = new Map<string, { reason: string; message: string }>();
   /** Epochs under which something was started after its end was told. */
   readonly deactivated = new Set<string>();
@@ -174,7 +176,7 @@ export class MachineHost {
   }
 
   #store(effect: GroupEffect & { type: "write" }): void {
-    if (effect.resourceVersion !== this.group.metadata.resourceVersion)
+    if (this.losesRaces || effect.resourceVersion !== this.group.metadata.resourceVersion)
       return this.send({ type: "notStored", isConflict: true });
     if (effect.report.state === "Inactive" && this.up.size > 0)
       throw new Error(`reported Inactive while ${[...this.up].join()} is up`);

@@ -105,6 +105,52 @@ describe("activation", () => {
   });
 });
 
+describe("a server that went back", () => {
+  const restored = (made: MachineHost): void => {
+    made.group = { ...made.group, metadata: { ...made.group.metadata, resourceVersion: "7" }, status: { epoch: 2 } };
+  };
+
+  test("is believed once a read of ours shows it, and told the epoch that was served", () => {
+    const made = activeMachine();
+    restored(made);
+    made.watch();
+    made.settle();
+    expect(made.up.size).toBe(3);
+    made.advance(1_000);
+    expect(made.up.size).toBe(0);
+    expect(made.report()).toMatchObject({ state: "Inactive", epoch: 5 });
+  });
+
+  test("is told the epoch by a standby as well", () => {
+    const made = activeMachine();
+    moveTo("node2")(made);
+    made.settle();
+    restored(made);
+    made.send({ type: "notStored", isConflict: true });
+    made.settle();
+    expect(made.report()).toMatchObject({ state: "Inactive", epoch: 5 });
+    expect(made.report()?.knownMembers).toBeUndefined();
+  });
+
+  test("a race that is lost again and again waits longer each time", () => {
+    const made = machineHost({ status: grantTo("node1", 5) });
+    const writesWithin = (ms: number): number => {
+      const before = made.trace.length;
+      for (let passed = 0; passed < ms; passed += 10) {
+        made.advance(10);
+        made.store(made.group);
+      }
+      return made.trace.slice(before).filter((word) => word.startsWith("write")).length;
+    };
+    made.losesRaces = true;
+    made.settle();
+    expect(writesWithin(10_000)).toBeLessThan(20);
+    made.losesRaces = false;
+    made.advance(10_000);
+    expect(made.report()?.state).toBe("Active");
+  });
+});
+
 describe("leaving", () => {
   test("a planned move stops in reverse order, tells the guard and reports Inactive once", () => {
     const made = activeMachine();

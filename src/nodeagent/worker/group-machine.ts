@@ -19,6 +19,7 @@ import {
   type GroupStep,
   newPart,
   type Part,
+  type ReadCall,
   storedReport,
   type Tenure,
 } from "./group-state.ts";
@@ -31,6 +32,18 @@ import { causeOf, isStillGranted, leftoverGrant, servableGrant, unservedGrant } 
 const CALL_RETRY_BASE_MS = 100;
 const CALL_RETRY_MAX_MS = 5_000;
 const ASK_AGAIN_MS = 250;
+const RACES_IN_A_ROW = 4;
+/** A late event explains itself within so long; a server that went back does not, in milliseconds. */
+const RECHECK_MS = 1_000;
+
+const READ_DONE: ReadCall = {
+  isInFlight: false,
+  failures: 0,
+  notBeforeMs: 0,
+  isWanted: false,
+  sentAt: undefined,
+  recheckAtMs: undefined,
+};
 
 export function step(state: GroupState, event: GroupEvent, now: Instant): GroupStep {
   const known = learn(state, event, now.monotonicMs);
@@ -41,13 +54,13 @@ export function step(state: GroupState, event: GroupEvent, now: Instant): GroupS
 function learn(state: GroupState, event: GroupEvent, nowMs: number): GroupState {
   switch (event.type) {
     case "seen":
-      return seen(state, event);
+      return seen(state, event, nowMs);
     case "planned":
       return { ...state, plans: event.plans };
     case "gone":
       return { ...state, isGone: true };
     case "readFailed":
-      return { ...state, read: { ...failedCall(state.read, nowMs), isWanted: true } };
+      return { ...state, read: { ...state.read, ...failedCall(state.read, nowMs), isWanted: true } };
     case "session":
       return { ...state, session: event.session, isForbidden: state.isForbidden && event.session === undefined };
     case "answered":
@@ -60,7 +73,7 @@ function learn(state: GroupState, event: GroupEvent, nowMs: number): GroupState 
       );
     case "stored":
       return {
-        ...settled(seen(state, { ...event, type: "seen", isConsistent: false })),
+        ...settled(seen(state, { ...event, type: "seen", isConsistent: false }, nowMs)),
         write: { isInFlight: false, failures: 0, notBeforeMs: 0, lastMs: nowMs },
       };
     case "notStored":
@@ -88,9 +101,16 @@ function learn(state: GroupState, event: GroupEvent, nowMs: number): GroupState 
   }
 }
 
-function seen(state: GroupState, event: GroupEvent & { type: "seen" }): GroupState {
-  const read = event.isConsistent ? { isInFlight: false, failures: 0, notBeforeMs: 0, isWanted: false } : state.read;
-  const isOlder = isOlderVersion(event.group.metadata.resourceVersion, state.group?.metadata.resourceVersion);
+function seen(state: GroupState, event: GroupEvent & { type: "seen" }, nowMs: number): GroupState {
+  const version = event.group.metadata.resourceVersion;
+  // A read that shows less than what was known when it was sent: the server itself went back (a restored backup).
+  const isRewound = event.isConsistent && isOlderVersion(version, state.read.sentAt);
+  const isOlder = !isRewound && isOlderVersion(version, state.group?.metadata.resourceVersion);
+  const read = event.isConsistent
+    ? READ_DONE
+    : isOlder
+      ? { ...state.read, recheckAtMs: state.read.recheckAtMs ?? nowMs + RECHECK_MS }
+      : state.read;
   const known = isOlder
     ? { ...state, read }
     : { ...state, read, group: event.group, plans: event.plans, isGone: false };
@@ -120,9 +140,10 @@ function answered(state: GroupState, epoch: number, denied: DenyReason | undefin
 }
 
 function notStored(state: GroupState, isConflict: boolean, nowMs: number): GroupState {
-  const write = isConflict
-    ? { ...state.write, isInFlight: false }
-    : { ...state.write, ...failedCall(state.write, nowMs) };
+  const failed = { ...state.write, ...failedCall(state.write, nowMs) };
+  // A lost race is run again at once; one that is lost again and again is no race.
+  const isRace = isConflict && failed.failures <= RACES_IN_A_ROW;
+  const write = isRace ? { ...failed, notBeforeMs: nowMs } : failed;
   // Whether or not it was carried out, the truth is on the server.
   return { ...(isConflict ? settled(state) : state), write, read: { ...state.read, isWanted: true } };
 }
@@ -315,11 +336,15 @@ function writeDueAtMs(state: GroupState): number | undefined {
 }
 
 function decideRead(state: GroupState, nowMs: number, effects: GroupEffect[]): GroupState {
-  const isNeeded = state.read.isWanted || state.tenure?.stage === "reading";
+  const isRecheckDue = state.read.recheckAtMs !== undefined && nowMs >= state.read.recheckAtMs;
+  const isNeeded = state.read.isWanted || isRecheckDue || state.tenure?.stage === "reading";
   if (!isNeeded || state.isGone || state.read.isInFlight || state.write.isInFlight || nowMs < state.read.notBeforeMs)
     return state;
   effects.push({ type: "read" });
-  return { ...state, read: { ...state.read, isInFlight: true, isWanted: true } };
+  return {
+    ...state,
+    read: { ...state.read, isInFlight: true, isWanted: true, sentAt: state.group?.metadata.resourceVersion },
+  };
 }
 
 function nextWakeMs(state: GroupState, nowMs: number): number | undefined {
@@ -327,6 +352,7 @@ function nextWakeMs(state: GroupState, nowMs: number): number | undefined {
   const times: (number | undefined)[] = [];
   if (tenure?.stage === "asking" && !tenure.isAsked) times.push(tenure.askAtMs);
   if (tenure !== undefined) times.push(tenure.asking.notBeforeMs);
+  times.push(read.recheckAtMs);
   if (read.isWanted && !read.isInFlight && !write.isInFlight && !state.isGone) times.push(read.notBeforeMs);
   if (!write.isInFlight && !read.isWanted) times.push(writeDueAtMs(state));
   if (tenure !== undefined) times.push(...partWakesMs(tenure));

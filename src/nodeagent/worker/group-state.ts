@@ -85,6 +85,14 @@ export interface Call {
   readonly notBeforeMs: number;
 }
 
+export interface ReadCall extends Call {
+  readonly isWanted: boolean;
+  /** Resource version that was known when the read in flight was sent. */
+  readonly sentAt: string | undefined;
+  /** Read once more then: the watch told something older than what is known. */
+  readonly recheckAtMs: number | undefined;
+}
+
 export interface Finding {
   readonly resource: string;
   readonly reason: string;
@@ -102,7 +110,7 @@ export interface GroupState {
   readonly tenure: Tenure | undefined;
   /** No grant with this epoch or an older one is served any more. */
   readonly finishedEpoch: number;
-  readonly read: Call & { readonly isWanted: boolean };
+  readonly read: ReadCall;
   readonly write: Call & { readonly lastMs: number };
   /** What a standby should not have (a listener on the probe port). */
   readonly findings: readonly Finding[];
@@ -186,7 +194,7 @@ export function initialGroupState(node: string): GroupState {
     plans: [],
     tenure: undefined,
     finishedEpoch: -1,
-    read: { ...idleCall, isWanted: false },
+    read: { ...idleCall, isWanted: false, sentAt: undefined, recheckAtMs: undefined },
     write: { ...idleCall, lastMs: Number.NEGATIVE_INFINITY },
     findings: [],
     promise: undefined,

@@ -55,7 +55,9 @@ function standbyReport(state: GroupState, group: FailoverGroup): MemberReport | 
   const stored = storedReport(state);
   const isMember = group.spec.members.some((member) => member.node === state.node);
   if (state.session === undefined || state.isForbidden || !isMember) return undefined;
-  const hasNews = state.findings.length > 0 || state.promise !== undefined;
+  // Only after the server went back to a backup: the next epoch must be above what was served here.
+  const isBehind = state.finishedEpoch > (stored?.epoch ?? 0);
+  const hasNews = state.findings.length > 0 || state.promise !== undefined || isBehind;
   if (stored === undefined ? !hasNews : stored.state !== "Inactive") return undefined;
   const resources = state.findings.map((finding): ReportedResource => ({
     name: finding.resource,
@@ -64,14 +66,15 @@ function standbyReport(state: GroupState, group: FailoverGroup): MemberReport | 
     message: clipped(finding.message),
   }));
   const said = stored?.resources?.filter((resource) => resource.reason !== undefined);
-  if (stored !== undefined && sameResources(said, resources) && isPromiseSaid(state, stored)) return undefined;
-  const known = stored?.knownMembers;
+  if (stored !== undefined && !isBehind && sameResources(said, resources) && isPromiseSaid(state, stored))
+    return undefined;
+  const known = isBehind ? undefined : stored?.knownMembers;
   return {
     ...keptFields(state, stored),
     node: state.node,
     // Only a report under the session in force counts for a promise; what is Inactive stays so under any.
     session: state.session,
-    epoch: stored?.epoch ?? 0,
+    epoch: Math.max(stored?.epoch ?? 0, state.finishedEpoch),
     state: "Inactive",
     observedGeneration: group.metadata.generation ?? 0,
     ...(known === undefined ? {} : { knownMembers: known }),
