@@ -32,12 +32,13 @@ function erased<Seen, Step>(reconciler: Reconciler<Seen, Step>): AnyReconciler {
 }
 
 function unimplemented(kind: ResourceKind): Factory {
-  return ({ kube, caches }) =>
+  return ({ kube, caches, failoverGroup: { events } }) =>
     erased(
       unimplementedReconciler(kind, {
         kube,
         objects: caches.resources[kind] as WritableCache<never>,
         groups: caches.groups,
+        events,
       }),
     );
 }
@@ -51,9 +52,9 @@ export const RECONCILERS: Readonly<Record<KindName, Factory>> = {
   AwsElasticIP: unimplemented("AwsElasticIP"),
   AwsDns: unimplemented("AwsDns"),
   AzureDns: unimplemented("AzureDns"),
-  LbProbePort: ({ kube, caches }) => {
+  LbProbePort: ({ kube, caches, failoverGroup: { events } }) => {
     const probes: WritableCache<LbProbePort> = caches.resources.LbProbePort;
-    return erased(new LbProbePortReconciler({ kube, probes, groups: caches.groups }));
+    return erased(new LbProbePortReconciler({ kube, probes, groups: caches.groups, events }));
   },
   MirrorDisk: unimplemented("MirrorDisk"),
 };

@@ -136,10 +136,12 @@ const objectsAreChecked: GroupCheck = (seen) =>
       (preflight !== undefined && preflight.status !== "Unknown" && preflight.reason !== "NotChecked")
     )
       return [];
+    const why =
+      preflight?.reason === "Unreadable" ? `cannot be checked: ${preflight.message}` : "has not been checked yet";
     return [
       {
         preflight: "NotChecked" as const,
-        message: `${object.kind} ${object.name} has not been checked yet`,
+        message: `${object.kind} ${object.name} ${why}`,
         blocks: "Nothing" as const,
       },
     ];

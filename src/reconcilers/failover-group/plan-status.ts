@@ -85,7 +85,10 @@ function standbyOf(draft: Draft): WantedCondition {
       "Promotable",
       `may take over: ${standbys.map((member) => member.node).join(", ")}`,
     );
-  return fact("StandbyReady", "False", "NoStandby", "no other member may take over");
+  const others = (draft.status.members ?? []).filter((member) => member.node !== draft.status.active?.node);
+  const why = others.map(({ node, message, reason, state }) => message ?? `${node}: ${reason ?? state}`);
+  const found = why.length === 0 ? "there is no other member" : `no other member may take over: ${why.join("; ")}`;
+  return fact("StandbyReady", "False", "NoStandby", found);
 }
 
 const MAX_PROBLEMS_TOLD = 4;

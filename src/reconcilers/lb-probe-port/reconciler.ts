@@ -6,7 +6,8 @@ import { addFinalizer, applyStatus, removeFinalizer } from "../../controller/sta
 import type { KubeApi, ObjectKey } from "../../kube/ports.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { claimingGroup, lists, nameOf } from "../shared/claims.ts";
-import type { Caches, WritableCache } from "../shared/sources.ts";
+import type { Caches, EventSink, WritableCache } from "../shared/sources.ts";
+import { newTroubles } from "../shared/trouble-events.ts";
 import { planProbePort, type Step } from "./plan.ts";
 import type { Seen } from "./seen.ts";
 
@@ -14,6 +15,7 @@ export interface LbProbePortModules {
   readonly kube: KubeApi;
   readonly probes: WritableCache<LbProbePort>;
   readonly groups: Caches["groups"];
+  readonly events: EventSink;
 }
 
 export class LbProbePortReconciler implements Reconciler<Seen, Step> {
@@ -43,7 +45,7 @@ export class LbProbePortReconciler implements Reconciler<Seen, Step> {
   }
 
   async act(key: ObjectKey, step: Step, fence: Fence): Promise<void> {
-    const { kube, probes } = this.#modules;
+    const { kube, probes, events } = this.#modules;
     const probe = probes.get(key);
     if (probe === undefined) return;
     fence.assertLeader();
@@ -58,6 +60,8 @@ export class LbProbePortReconciler implements Reconciler<Seen, Step> {
         probes.absorb(
           await applyStatus(kube, LB_PROBE_PORT, probe, step.status, { fieldManager: CONTROLLER_FIELD_MANAGER }),
         );
+        for (const { reason, message } of newTroubles(probe.status?.conditions, step.status.conditions))
+          events.tell(probe, "Warning", reason, message);
         return;
     }
   }

@@ -9,7 +9,8 @@ import type { Fence, Reconciler } from "../../controller/contract.ts";
 import type { KubeApi, ObjectKey } from "../../kube/ports.ts";
 import { applyStatus, isSameStatus } from "../../controller/status-writer.ts";
 import { type Claimable, claimingGroup } from "./claims.ts";
-import type { Cache, WritableCache } from "./sources.ts";
+import type { Cache, EventSink, WritableCache } from "./sources.ts";
+import { newTroubles } from "./trouble-events.ts";
 
 interface AnyResource extends Claimable {
   readonly status?:
@@ -23,17 +24,18 @@ interface Seen {
 }
 
 interface Step {
-  readonly status: object;
+  readonly status: { readonly conditions: readonly Condition[]; readonly [field: string]: unknown };
 }
 
 export interface UnimplementedModules {
   readonly kube: KubeApi;
   readonly objects: WritableCache<AnyResource>;
   readonly groups: Cache<FailoverGroup>;
+  readonly events: EventSink;
 }
 
 export function unimplementedReconciler(kind: ResourceKind, modules: UnimplementedModules): Reconciler<Seen, Step> {
-  const { kube, objects, groups } = modules;
+  const { kube, objects, groups, events } = modules;
   return {
     name: kind,
     observe: (key: ObjectKey) => {
@@ -55,11 +57,13 @@ export function unimplementedReconciler(kind: ResourceKind, modules: Unimplement
           fieldManager: CONTROLLER_FIELD_MANAGER,
         }),
       );
+      for (const { reason, message } of newTroubles(object.status?.conditions, step.status.conditions))
+        events.tell(object, "Warning", reason, message);
     },
   };
 }
 
-function statusOf(kind: ResourceKind, seen: Seen, nowIso: string): object {
+function statusOf(kind: ResourceKind, seen: Seen, nowIso: string): Step["status"] {
   const generation = seen.object.metadata.generation ?? 0;
   const { group } = seen;
   const ready: WantedCondition =
