@@ -35,6 +35,8 @@ export class FakeLeaseApi implements KubeApi {
   readonly faults: LeaseFault[] = [];
   /** In force for every request while set. */
   standing: LeaseFault | undefined;
+  /** Requests about these Leases hang. */
+  readonly hanging = new Set<string>();
   #version = 100;
 
   constructor(clock: Clock) {
@@ -78,12 +80,12 @@ export class FakeLeaseApi implements KubeApi {
     options?: { timeoutMs?: number },
   ): Promise<T | undefined> {
     this.sent.push({ verb: "get" });
-    return await this.#exchange(options, () => this.stored<T>(key.name));
+    return await this.#exchange(key.name, options, () => this.stored<T>(key.name));
   }
 
   async create<T extends KubeObject>(_type: ResourceType, object: T, options?: { timeoutMs?: number }): Promise<T> {
     this.sent.push({ verb: "create", object: structuredClone(object) });
-    return await this.#exchange(options, () => {
+    return await this.#exchange(object.metadata.name, options, () => {
       if (this.#objects.has(object.metadata.name)) throw refused("AlreadyExists");
       return this.#store(object) as T;
     });
@@ -91,7 +93,7 @@ export class FakeLeaseApi implements KubeApi {
 
   async replace<T extends KubeObject>(_type: ResourceType, object: T, options?: { timeoutMs?: number }): Promise<T> {
     this.sent.push({ verb: "replace", object: structuredClone(object) });
-    return await this.#exchange(options, () => {
+    return await this.#exchange(object.metadata.name, options, () => {
       const found = this.#objects.get(object.metadata.name);
       if (found === undefined) throw refused("NotFound");
       if (found.metadata.resourceVersion !== object.metadata.resourceVersion) throw refused("Conflict");
@@ -122,8 +124,8 @@ export class FakeLeaseApi implements KubeApi {
     return structuredClone(stored);
   }
 
-  async #exchange<R>(options: { timeoutMs?: number } | undefined, carryOut: () => R): Promise<R> {
-    const fault = this.#nextFault();
+  async #exchange<R>(name: string, options: { timeoutMs?: number } | undefined, carryOut: () => R): Promise<R> {
+    const fault = this.hanging.has(name) ? "hang" : this.#nextFault();
     await Promise.resolve();
     switch (fault) {
       case "ok":

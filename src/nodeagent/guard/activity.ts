@@ -17,6 +17,7 @@ import {
   denial,
   type Grants,
   givenUp,
+  heldOff,
   noGrants,
   noted,
   withdrawn,
@@ -78,6 +79,7 @@ export class Activity {
   /** Undefined: allowed. */
   activate(grant: GrantRef): DenyReason | undefined {
     const reason = denial(this.#grants, grant, this.#host.context());
+    if (reason === "promised") this.#grants = heldOff(this.#grants, grant);
     if (reason !== undefined) return reason;
     this.#grants = noted(this.#grants, grant);
     this.#host.setBusy(true);

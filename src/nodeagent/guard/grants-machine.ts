@@ -57,6 +57,19 @@ export function noted(grants: Grants, grant: GrantRef): Grants {
   });
 }
 
+/**
+ * The grant is real but may not be activated yet, because of a promise to an older holder. It is noted all the same: this
+ * node gives that holder no further promise, or the two could hold each other off for ever.
+ */
+export function heldOff(grants: Grants, grant: GrantRef): Grants {
+  const known = grants.groups.get(grant.groupUid);
+  return withGroup(grants, grant.groupUid, {
+    ...known,
+    notedEpoch: Math.max(known?.notedEpoch ?? 0, grant.epoch),
+    givenUpEpoch: known?.givenUpEpoch ?? 0,
+  });
+}
+
 /** The grant was noted but its activation was refused after all: nothing was started, and it may be asked for again. */
 export function withdrawn(grants: Grants, grant: GrantRef): Grants {
   const known = grants.groups.get(grant.groupUid);

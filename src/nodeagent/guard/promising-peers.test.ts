@@ -126,6 +126,18 @@ describe("a member that has promised", () => {
   });
 });
 
+test("a member that is granted the group while it is bound gives no further promise: the older holder stops, it starts", async () => {
+  const { clock, api, nodes } = await cluster(["a", "b"]);
+  api.hanging.add("a"); // a alone is cut off from the API server
+  await clock.advance(6_000);
+  expect(nodes.a.isServing).toBe(true);
+  expect(await nodes.b.activate(2)).toBe("promised");
+  await clock.advance(R + S + 500);
+  expect(nodes.a.isServing).toBe(false);
+  await clock.advance(timings.heartbeatIntervalMs);
+  expect(await nodes.b.activate(2)).toBe("allowed");
+});
+
 test("what a new worker must report is told to it again", async () => {
   const { clock, api, nodes } = await cluster();
   api.standing = "hang";
