@@ -35,13 +35,14 @@ async function namespaces(): Promise<string[]> {
   return text.split("\n").filter((line) => /^us-[0-9a-f]{6}-/.test(line));
 }
 
-/** Processes of any sandbox: everything that one starts carries its marker. */
+/** Processes of any sandbox: by its marker, or because they run a program of one of its machines. */
 function sandboxProcesses(): string[] {
   return allPids()
     .flatMap((pid) => {
       try {
-        const isOurs = readFileSync(`/proc/${pid}/environ`, "utf8").includes(`${SANDBOX_MARKER}=`);
-        return isOurs ? [readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").slice(0, 120)] : [];
+        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+        const isMarked = readFileSync(`/proc/${pid}/environ`, "utf8").includes(SANDBOX_MARKER);
+        return isMarked || /understudy-sandbox-[0-9a-f]{6}\/vms\//.test(command) ? [command.slice(0, 160)] : [];
       } catch {
         return []; // it ended while we looked
       }

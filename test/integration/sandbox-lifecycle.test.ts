@@ -28,7 +28,7 @@ interface Running {
   readonly ended: Promise<number>;
 }
 
-/** Starts a sandbox and resolves when its machines are up. */
+/** Starts a sandbox and resolves when its group serves, so that everything that can be left behind is there. */
 async function start(...flags: string[]): Promise<Running> {
   const launcher = spawn(process.execPath, [MAIN, "sandbox", ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(launcher, "exit").then(([code]) => Number(code ?? -1));

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { expect, it, vi } from "vitest";
-import { killAll, pidsWithEnvironment, SANDBOX_MARKER, startTicksOf, stopAll } from "./processes.ts";
+import { killAll, pidsRunningFrom, pidsWithEnvironment, SANDBOX_MARKER, startTicksOf, stopAll } from "./processes.ts";
 
 it("finds by marker what a process started, stops it and kills it, and nothing else", async () => {
   const id = randomUUID();
@@ -23,6 +25,22 @@ it("finds by marker what a process started, stops it and kills it, and nothing e
   await ended;
   expect(find()).toEqual([]);
   expect(startTicksOf(child.pid ?? 0)).toBeUndefined();
+});
+
+it("finds a program of a machine that was started with a clean environment, and not who merely reads its files", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "us-programs-"));
+  const program = join(directory, "root", "service");
+  mkdirSync(join(directory, "root"));
+  writeFileSync(program, "#!/bin/sh\nsleep 60 &\necho up\nwait\n", { mode: 0o755 });
+  const service = spawn(program, [], { env: {}, stdio: ["ignore", "pipe", "inherit"], detached: true });
+  const reader = spawn("tail", ["-f", program], { stdio: "ignore" });
+  const ended = [once(service, "exit"), once(reader, "exit")];
+  await once(service.stdout, "data");
+  expect(pidsRunningFrom(join(directory, "root"))).toEqual([service.pid]);
+  process.kill(-(service.pid ?? 0), "SIGKILL");
+  reader.kill("SIGKILL");
+  await Promise.all(ended);
+  rmSync(directory, { recursive: true });
 });
 
 it("kills nothing when nothing is found", () => {

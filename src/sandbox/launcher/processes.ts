@@ -1,6 +1,7 @@
 /**
  * Finding and ending processes that the sandbox started, and only those: by the network namespace they live in, by a
- * marker in their environment, or by a recorded pid with its start time (a pid alone may have been reused).
+ * marker in their environment, or because they run a program of one of its machines (a command of the agent starts with a
+ * clean environment).
  * Must never do: signal a process that none of these three proves to be ours.
  */
 import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
@@ -27,6 +28,15 @@ export function pidsInNamespace(namespace: string): number[] {
 export function pidsWithEnvironment(name: string, value: string): number[] {
   const wanted = `${name}=${value}`;
   return allPids().filter((pid) => textOf(`/proc/${pid}/environ`)?.split("\0").includes(wanted) === true);
+}
+
+/** Every process that runs a program which lies under `directory`, by itself or through an interpreter. */
+export function pidsRunningFrom(directory: string): number[] {
+  const prefix = directory.endsWith("/") ? directory : `${directory}/`;
+  return allPids().filter((pid) => {
+    const words = textOf(`/proc/${pid}/cmdline`)?.split("\0").slice(0, 2) ?? [];
+    return words.some((word) => word.startsWith(prefix));
+  });
 }
 
 /** Field 22 of /proc/PID/stat (proc(5)): clock ticks between boot and start; undefined when there is no such process. */

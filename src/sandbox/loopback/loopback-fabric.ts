@@ -6,13 +6,14 @@
  */
 import { rmSync } from "node:fs";
 import type { Ec2State } from "../ec2/ports.ts";
-import { pidsWithEnvironment, VM_MARKER } from "../launcher/processes.ts";
+import { pidsRunningFrom, pidsWithEnvironment, VM_MARKER } from "../launcher/processes.ts";
 import type { Fabric } from "../network/fabric.ts";
 import { reachableWire, tableOf } from "../network/forwarding.ts";
 import type { WireFacts } from "../network/forwarding.ts";
 import { API_PORT, SERVICE_PORT } from "../network/topology.ts";
 import type { Topology, VmPlace } from "../network/topology.ts";
-import { holdsInFile } from "./file-interface.ts";
+import { heldAddressesFile, holdsInFile } from "./file-interface.ts";
+import type { VmFiles } from "../vm/vm-files.ts";
 import { TcpRelay } from "./tcp-relay.ts";
 import type { Endpoint } from "./tcp-relay.ts";
 import { guestAddress, routerAddress } from "./topology.ts";
@@ -22,8 +23,7 @@ export interface LoopbackFabricOptions {
   readonly topology: Topology;
   readonly clientSubnetId: string;
   readonly peerPort: number;
-  /** The file with the addresses that a machine holds. */
-  readonly addressesFile: (vm: string) => string;
+  readonly files: (vm: string) => VmFiles;
 }
 
 export class LoopbackFabric implements Fabric {
@@ -59,7 +59,8 @@ export class LoopbackFabric implements Fabric {
   }
 
   processesOf(vm: string): readonly number[] {
-    return pidsWithEnvironment(VM_MARKER, `${this.#options.topology.id}/${vm}`);
+    const marked = pidsWithEnvironment(VM_MARKER, `${this.#options.topology.id}/${vm}`);
+    return [...new Set([...marked, ...pidsRunningFrom(this.#options.files(vm).root)])];
   }
 
   guestUp(vm: string): Promise<void> {
@@ -67,7 +68,7 @@ export class LoopbackFabric implements Fabric {
   }
 
   guestDown(vm: string): Promise<void> {
-    rmSync(this.#options.addressesFile(vm), { force: true });
+    rmSync(heldAddressesFile(this.#options.files(vm)), { force: true });
     return Promise.resolve();
   }
 
@@ -94,7 +95,7 @@ export class LoopbackFabric implements Fabric {
   }
 
   #serviceTarget(): Endpoint | undefined {
-    const { topology, clientSubnetId, addressesFile } = this.#options;
+    const { topology, clientSubnetId, files } = this.#options;
     if (this.#state === undefined) return undefined;
     const destination = `${topology.virtualIp}/32`;
     const routes = tableOf(this.#state, clientSubnetId)?.routes ?? [];
@@ -104,7 +105,7 @@ export class LoopbackFabric implements Fabric {
     const wire = reachableWire(eni, this.#wires, this.#state);
     const vm = topology.vms.find((candidate) => candidate.name === wire?.name);
     if (vm === undefined || wire?.outboundCut === true) return undefined;
-    if (!holdsInFile(addressesFile(vm.name), topology.virtualIp)) return undefined;
+    if (!holdsInFile(heldAddressesFile(files(vm.name)), topology.virtualIp)) return undefined;
     return { host: guestAddress(vm), port: SERVICE_PORT };
   }
 

@@ -7,7 +7,8 @@ import { systemRandom } from "../../host/system-random.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { silentLog } from "../../lib/log.ts";
 import type { OrchestratorConfig } from "../launcher/launch.ts";
-import { killAll, pidsWithEnvironment, SANDBOX_MARKER } from "../launcher/processes.ts";
+import { pidsOfSandbox } from "../launcher/janitor.ts";
+import { killAll } from "../launcher/processes.ts";
 import { orchestrate } from "./orchestrate.ts";
 
 const CANNOT_RUN = 3;
@@ -15,7 +16,7 @@ const config = JSON.parse(process.argv[2] ?? "{}") as OrchestratorConfig;
 
 /** Ends everything below; the launcher, or the next start, clears the namespaces. */
 function endEverything(code: number): never {
-  killAll(() => pidsWithEnvironment(SANDBOX_MARKER, config.id).filter((pid) => pid !== process.pid));
+  killAll(() => pidsOfSandbox(config.id, config.directory).filter((pid) => pid !== process.pid));
   process.exit(code);
 }
 

@@ -18,6 +18,7 @@ import { runScenario } from "../scenarios/run-scenario.ts";
 import type { Stage } from "../scenarios/stage.ts";
 import type { MachineEvent } from "../vm/virtual-machine.ts";
 import { vmFiles } from "../vm/vm-files.ts";
+import type { VmFiles } from "../vm/vm-files.ts";
 import { buildEc2World } from "./ec2-world.ts";
 import { GroupWatch } from "./group-watch.ts";
 import { loopbackSite, namespaceSite, PEER_PORT } from "./site.ts";
@@ -76,8 +77,8 @@ async function worldParts(config: OrchestratorConfig, modules: OrchestratorModul
     return { site: namespaceSite(topology, fabric), ec2, ec2World, outsiders };
   }
   const clientSubnetId = ec2World.subnets.find((subnet) => subnet.place === "client")?.subnetId ?? "";
-  const addressesFile = (vm: string): string => heldAddressesFile(vmFiles(vmDirectory(config, vm)));
-  const fabric = new LoopbackFabric({ topology, clientSubnetId, peerPort: PEER_PORT, addressesFile });
+  const files = (vm: string): VmFiles => vmFiles(vmDirectory(config, vm));
+  const fabric = new LoopbackFabric({ topology, clientSubnetId, peerPort: PEER_PORT, files });
   await fabric.listen();
   return { site: loopbackSite(topology, fabric, heldAddressesFile), ec2, ec2World, outsiders };
 }
