@@ -1,6 +1,6 @@
 /**
- * What a member that does not hold a group should not have: listeners on the probe port or on the service's ports. Found
- * before it matters, because a failover would meet them. Pure.
+ * What a failover to this member would meet, found before it matters: listeners on the probe port or on the service's
+ * ports, which a member that does not hold the group should not have, and commands that may not be run here. Pure.
  */
 import type { FailoverGroup } from "../../api/generated/types.ts";
 import type { Finding } from "./group-state.ts";
@@ -14,11 +14,23 @@ export function watchedPorts(group: FailoverGroup, plans: readonly PartPlan[]): 
   ];
 }
 
+/** `refusedCommands`: why a resource's commands may not be run on this member, by the resource's name. */
 export function standbyFindings(
   group: FailoverGroup,
   plans: readonly PartPlan[],
   listening: readonly number[],
+  refusedCommands: ReadonlyMap<string, string> = new Map(),
 ): Finding[] {
+  const refused = [...refusedCommands].map(([resource, message]) => ({
+    resource,
+    reason: "CommandNotAllowed",
+    message,
+  }));
+  const taken = takenPorts(group, plans, listening).filter(({ resource }) => !refusedCommands.has(resource));
+  return [...refused, ...taken];
+}
+
+function takenPorts(group: FailoverGroup, plans: readonly PartPlan[], listening: readonly number[]): Finding[] {
   const findings: Finding[] = plans.flatMap((plan) =>
     plan.kind === "probe-port" && listening.includes(plan.port)
       ? [

@@ -294,6 +294,18 @@ describe("a worker with an API server, a guard and a host", () => {
     expect(await report()).toMatchObject({ state: "Inactive", resources: [{ name: "probe", reason: "PortInUse" }] });
   });
 
+  test("reports as a standby, before it matters, that it may not run a command", async () => {
+    const { guard, clock, report } = await setup(({ commands }) =>
+      commands.programs.delete("/etc/understudy/exec.d/app stop"),
+    );
+    guard.receive({ type: "session", session: SESSION });
+    await clock.advance(200);
+    expect(await report()).toMatchObject({
+      state: "Inactive",
+      resources: [{ name: "app", reason: "CommandNotAllowed" }],
+    });
+  });
+
   test("takes a deleted group down", async () => {
     const { api, addresses, clock } = await active();
     await api.delete(FAILOVER_GROUP, KEY);

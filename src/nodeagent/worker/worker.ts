@@ -19,7 +19,7 @@ import type { GroupDriver } from "./group-driver.ts";
 import { concerns, GroupSet } from "./group-set.ts";
 import { Leftovers } from "./leftovers.ts";
 import { NodeAddresses } from "./node-addresses.ts";
-import { planParts, type ResourceObjects } from "./part-plan.ts";
+import { type PartPlan, planParts, type ResourceObjects } from "./part-plan.ts";
 import type { PartModules } from "./part-runner.ts";
 import { sameFindings, standbyFindings, watchedPorts } from "./standby-rules.ts";
 
@@ -60,6 +60,8 @@ export class Worker {
   #isProving = false;
   #isSweeping = false;
   #toldPeers = "[]";
+  /** Generation of the group that was looked at last. */
+  readonly #checked = new WeakMap<GroupDriver, number>();
 
   constructor(node: string, modules: WorkerModules) {
     this.#node = node;
@@ -88,7 +90,7 @@ export class Worker {
     addresses.watch(() => this.#onAddresses(), this.#closing.signal);
     this.#nodeAddresses.want(new Set([this.#node]));
     this.#every("sweep", SWEEP_MS, () => this.#sweep());
-    this.#every("standby", STANDBY_CHECK_MS, () => this.#checkStandby());
+    this.#every("standby", STANDBY_CHECK_MS, () => this.#checkStandby(this.#groups.drivers));
     guard.tell({ type: "ready" });
   }
 
@@ -145,6 +147,7 @@ export class Worker {
     if (!this.#isSynced() || !this.#leftovers.areStopped) return;
     this.#groups.see(key, this.#modules.groups.get(key));
     this.#soon("peers", 20, () => this.#wantPeers());
+    this.#checkNew(key);
   }
 
   #onAddresses(): void {
@@ -241,18 +244,39 @@ export class Worker {
 
   // ---- standbys and peers
 
-  async #checkStandby(): Promise<void> {
-    const standbys = this.#groups.drivers.filter(
-      (driver) => driver.state.tenure === undefined && driver.state.group !== undefined,
-    );
+  /** A spec not seen before is looked at at once: the controller may be about to grant the group. */
+  #checkNew(key: ObjectKey): void {
+    const driver = this.#groups.drivers.find(({ state }) => state.group !== undefined && isAt(state.group, key));
+    const generation = driver?.state.group?.metadata.generation ?? 0;
+    if (driver === undefined || this.#checked.get(driver) === generation) return;
+    this.#checked.set(driver, generation);
+    void this.#checkStandby([driver]);
+  }
+
+  async #checkStandby(drivers: readonly GroupDriver[]): Promise<void> {
+    const standbys = drivers.filter((driver) => driver.state.tenure === undefined && driver.state.group !== undefined);
     const ports = new Set(standbys.flatMap((driver) => portsOf(driver)));
     const listening = await this.#modules.listeners.listening([...ports]);
     for (const driver of standbys) {
       const { group, plans, tenure } = driver.state;
       if (group === undefined || tenure !== undefined) continue;
-      const findings = standbyFindings(group, plans, listening);
+      const findings = standbyFindings(group, plans, listening, await this.#refusedCommands(plans));
+      if (driver.state.tenure !== undefined) continue;
       if (!sameFindings(findings, driver.state.findings)) driver.dispatch({ type: "found", findings });
     }
+  }
+
+  /** Of each resource the first command that may not be run here, and why: known without running anything. */
+  async #refusedCommands(plans: readonly PartPlan[]): Promise<Map<string, string>> {
+    const refused = new Map<string, string>();
+    for (const plan of plans) {
+      if (plan.kind !== "command") continue;
+      for (const argv of [plan.start, plan.stop, plan.check ?? plan.start]) {
+        const why = await this.#modules.commands.check(argv).then(() => undefined, messageOf);
+        if (why !== undefined && !refused.has(plan.resource)) refused.set(plan.resource, why);
+      }
+    }
+    return refused;
   }
 
   #wantPeers(): void {
@@ -292,6 +316,10 @@ export class Worker {
       });
     });
   }
+}
+
+function isAt(group: FailoverGroup, key: ObjectKey): boolean {
+  return group.metadata.name === key.name && group.metadata.namespace === key.namespace;
 }
 
 function portsOf(driver: GroupDriver): number[] {
