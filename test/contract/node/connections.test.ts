@@ -1,13 +1,19 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/host/system-clock.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { LinuxAddresses } from "../../../src/nodeagent/linux/addresses.ts";
 import { connectionFilter, LinuxConnections } from "../../../src/nodeagent/linux/connections.ts";
 import { unlikelyNeighbour } from "../../../src/nodeagent/linux/gratuitous-arp.ts";
-import { inNamespace, namespaceReason } from "./namespace.ts";
+import { inNamespace, namespaceReason, type TestNamespace } from "./namespace.ts";
+
+const open: TestNamespace[] = [];
+
+afterEach(async () => {
+  for (const namespace of open.splice(0)) await namespace.close();
+});
 
 /** Connects to itself on the address and prints how the client's end of the connection ended. */
 const PAIR = `
@@ -27,6 +33,7 @@ describe.skipIf(namespaceReason !== undefined)(`ss -K in a throw-away namespace$
   ])
     test(`resets connections by ${target.ports.length > 0 ? "port" : "address"}`, async () => {
       const namespace = await inNamespace();
+      open.push(namespace);
       const addresses = new LinuxAddresses({ clock: systemClock, command: namespace.command });
       await addresses.add("lo", "10.1.0.20");
       const child = spawn("ip", ["netns", "exec", namespace.name, process.execPath, "-e", PAIR], {
@@ -43,7 +50,6 @@ describe.skipIf(namespaceReason !== undefined)(`ss -K in a throw-away namespace$
       expect((await lines.next()).value).toMatch(/ECONNRESET|ECONNABORTED/);
       await exited;
       addresses.close();
-      await namespace.close();
     });
 });
 
