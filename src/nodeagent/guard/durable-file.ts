@@ -1,5 +1,9 @@
-/** `StateFile` on a real file: written beside it, flushed, renamed over it, and the folder flushed (rename(2), fsync(2)). */
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+/**
+ * `StateFile` on a real file: written beside it and renamed over it (rename(2)), so that whatever kills this process
+ * leaves the old or the new text. It is not flushed to a disk: what it records concerns processes and addresses of this
+ * boot and promises that a fresh boot waits for anyway, it belongs on a tmpfs, and a flush would delay every activation.
+ */
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { StateFile } from "./holdings.ts";
 
@@ -12,7 +16,9 @@ export class DurableFile implements StateFile {
 
   async read(): Promise<string | undefined> {
     try {
-      return await readFile(this.#path, "utf8");
+      const text = await readFile(this.#path, "utf8");
+      // Only a loss of power, on a disk, leaves a name without its text: this is another boot, and nothing is left of it.
+      return /[^\0]/.test(text) ? text : undefined;
     } catch (thrown) {
       if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
       throw thrown;
@@ -20,21 +26,9 @@ export class DurableFile implements StateFile {
   }
 
   async write(text: string): Promise<void> {
-    const folder = dirname(this.#path);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     const draft = `${this.#path}.new`;
-    await flushed(draft, "w", text);
+    await writeFile(draft, text, { mode: 0o600 });
     await rename(draft, this.#path);
-    await flushed(folder, "r");
-  }
-}
-
-async function flushed(path: string, flags: "w" | "r", text?: string): Promise<void> {
-  const file = await open(path, flags, 0o600);
-  try {
-    if (text !== undefined) await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -79,6 +79,8 @@ test("a durable file is replaced as a whole, and absent at first", async () => {
     await file.write("two");
     expect(await file.read()).toBe("two");
     expect(readFileSync(join(folder, "deeper", "record.json"), "utf8")).toBe("two");
+    writeFileSync(join(folder, "deeper", "record.json"), "\0\0");
+    expect(await file.read()).toBeUndefined();
   } finally {
     rmSync(folder, { recursive: true });
   }
