@@ -23,6 +23,7 @@ import {
   withdrawn,
 } from "./grants-machine.ts";
 import { type Holdings, keyOf } from "./holdings.ts";
+import { ALL_RULES, type SafetyRules } from "./safety-rules.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 export interface ActivityModules {
@@ -31,6 +32,12 @@ export interface ActivityModules {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+}
+
+export interface ActivityOptions {
+  readonly isWatchdogRequired: boolean;
+  /** Absent: all of them. Only the simulator breaks one. */
+  readonly rules?: SafetyRules | undefined;
 }
 
 export interface ActivityHost {
@@ -42,6 +49,7 @@ export interface ActivityHost {
 
 export class Activity {
   readonly #isWatchdogRequired: boolean;
+  readonly #rules: SafetyRules;
   readonly #modules: ActivityModules;
   readonly #host: ActivityHost;
   #grants: Grants = noGrants;
@@ -49,8 +57,9 @@ export class Activity {
   #workerHolding: Holding | undefined;
   #petMs = 0;
 
-  constructor(options: { readonly isWatchdogRequired: boolean }, modules: ActivityModules, host: ActivityHost) {
+  constructor(options: ActivityOptions, modules: ActivityModules, host: ActivityHost) {
     this.#isWatchdogRequired = options.isWatchdogRequired;
+    this.#rules = options.rules ?? ALL_RULES;
     this.#modules = modules;
     this.#host = host;
   }
@@ -107,7 +116,7 @@ export class Activity {
       log.error("holding cannot be recorded", { holding: keyOf(holding), error: messageOf(thrown) });
       return "no-right";
     }
-    return this.#holdRefusal(holding);
+    return this.#rules.recheckAfterAwait ? this.#holdRefusal(holding) : undefined;
   }
 
   release(holding: Holding): void {

@@ -93,7 +93,7 @@ export class Guard {
   constructor(options: GuardOptions, modules: GuardModules) {
     this.#modules = modules;
     this.#driver = new SessionDriver(options.session, modules, (effect) => this.#onEffect(effect));
-    this.#activity = new Activity(options, modules, {
+    this.#activity = new Activity({ ...options, rules: options.session.rules }, modules, {
       context: () => this.#context(),
       setBusy: (isBusy) => this.#driver.dispatch({ type: "activity", isBusy }),
     });

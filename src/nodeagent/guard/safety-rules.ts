@@ -18,6 +18,10 @@ export interface SafetyRules {
   readonly growthRestsOnSession: boolean;
   /** A right counts from the send. Broken by `count-from-reply`. */
   readonly countsFromSend: boolean;
+  /** The right is looked at again after every await. Broken by `no-recheck-after-await`. */
+  readonly recheckAfterAwait: boolean;
+  /** One life of the guard is one session: nothing is resumed (A2). Broken by `resume-session`. */
+  readonly lifeIsSession: boolean;
   /** The watchdog is petted only when the right was prolonged (A9). Broken by `pet-in-loop`. */
   readonly onlySuccessPets: boolean;
 }
@@ -30,5 +34,7 @@ export const ALL_RULES: SafetyRules = {
   promisesProlongUnbrokenRight: true,
   growthRestsOnSession: true,
   countsFromSend: true,
+  recheckAfterAwait: true,
+  lifeIsSession: true,
   onlySuccessPets: true,
 };

@@ -84,6 +84,7 @@ function readDone(draft: Draft, lease: Lease | undefined): void {
 }
 
 function readForAcquire(draft: Draft, lease: Lease | undefined): void {
+  resume(draft, lease);
   const { state } = draft;
   const isOurs = lease?.spec?.holderIdentity === sessionName(state);
   if (lease !== undefined && isOurs && !isEnded(lease)) {
@@ -93,6 +94,14 @@ function readForAcquire(draft: Draft, lease: Lease | undefined): void {
     change(draft, { sessionCount: state.sessionCount + 1 }); // acquired unknowingly, and ended since
   }
   change(draft, { lease, unknown: stillPossible(state, lease) });
+}
+
+/** Does nothing, except where the simulator breaks the rule that one life is one session. */
+function resume(draft: Draft, lease: Lease | undefined): void {
+  const { config, sessionCount } = draft.state;
+  const holder = lease?.spec?.holderIdentity;
+  if (rulesOf(draft.state).lifeIsSession || sessionCount > 1 || lease === undefined || isEnded(lease)) return;
+  if (holder?.startsWith(`${config.node}_`) === true) change(draft, { resumedSession: holder });
 }
 
 /** Only a write that demands the version now stored can still be carried out. */

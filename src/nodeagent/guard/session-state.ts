@@ -60,6 +60,8 @@ export interface SessionState {
   readonly phase: SessionPhase;
   /** How many sessions this life has begun. */
   readonly sessionCount: number;
+  /** Only where the simulator breaks `lifeIsSession`: the session of an earlier life, taken for this one's. */
+  readonly resumedSession?: string;
   readonly base?: Instant;
   /** The send of the last renewal known to have succeeded; equal to `base` unless promises prolonged the right since. */
   readonly renewedAt?: Instant;
@@ -102,6 +104,7 @@ export function initialSession(config: SessionConfig, now: Instant): SessionStat
 }
 
 export function sessionName(state: SessionState): string {
+  if (state.resumedSession !== undefined) return state.resumedSession;
   const { node, lifeId } = state.config;
   return state.sessionCount === 1 ? `${node}_${lifeId}` : `${node}_${lifeId}-${state.sessionCount}`;
 }

@@ -66,6 +66,7 @@ function beginAcquire(draft: Draft, addSessions: 0 | 1): void {
   change(draft, {
     phase: "Acquiring",
     sessionCount: draft.state.sessionCount + addSessions,
+    resumedSession: undefined,
     base: undefined,
     renewedAt: undefined,
     lease: undefined,
