@@ -64,7 +64,7 @@ const RUNS: readonly ModelRun[] = [
   {
     name: "A7, record not stored",
     model: "rights",
-    scope: MEMBERS,
+    scope: [...MEMBERS, "MAXSESSION=1"],
     broken: "STOP_ASKING_BEFORE_RECORDED",
     isSlow: true,
   },
@@ -91,7 +91,7 @@ const RUNS: readonly ModelRun[] = [
   {
     name: "recorded before it is used",
     model: "rights",
-    scope: MIRROR,
+    scope: [...MIRROR, "MAXSESSION=1"],
     broken: "SHRINK_BEFORE_RECORDED",
     isSlow: true,
   },

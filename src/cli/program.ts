@@ -1,5 +1,7 @@
 /** What a person types: every command with its help, an example and its exit codes. Commands live in files of their own. */
 import { Command } from "commander";
+import { registerDump } from "./dump.ts";
+import { registerExplain } from "./explain.ts";
 import { registerMove } from "./move.ts";
 import { registerStatus } from "./status.ts";
 import { registerValidate } from "./validate.ts";
@@ -29,6 +31,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   registerValidate(program);
   registerStatus(program);
   registerMove(program);
+  registerExplain(program);
+  registerDump(program);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return Number(process.exitCode ?? EXIT.ok);

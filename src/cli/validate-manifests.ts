@@ -121,13 +121,11 @@ function checkObject(object: unknown, place: Place, run: Run): Finding[] {
   run.objects += 1;
   const schema = run.compiled.get(kind) ?? compileSchema(rootSchema(DEFINITIONS[kind]));
   run.compiled.set(kind, schema);
-  const unknownFields = schema
-    .prune(object)
-    .map((path) => ({
-      path,
-      found: "an unknown field",
-      expected: `a field of ${kind}: see docs/reference/${kind.toLowerCase()}.md`,
-    }));
+  const unknownFields = schema.prune(object).map((path) => ({
+    path,
+    found: "an unknown field",
+    expected: `a field of ${kind}: see docs/reference/${kind.toLowerCase()}.md`,
+  }));
   const invalid = schema
     .validate(schema.applyDefaults(object))
     .map(({ path, found, expected }) => ({ path, found, expected }));
