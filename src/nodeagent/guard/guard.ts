@@ -122,6 +122,11 @@ export class Guard {
     this.#driver.dispatch({ type: "promiseRound", askedAt });
   }
 
+  /** This machine stood still for so long without its clocks showing it: the right is that much older (DESIGN 4.11). */
+  pauseFound(pauseMs: number): void {
+    this.#driver.dispatch({ type: "pauseFound", pauseMs });
+  }
+
   changeTimings(timings: Timings): void {
     this.#driver.dispatch({ type: "timingsChanged", timings });
   }

@@ -65,6 +65,8 @@ function apply(draft: Draft, event: PromiseEvent): void {
   switch (event.type) {
     case "tick":
       return;
+    case "pauseFound":
+      return change(draft, { rounds: [] });
     case "received":
       // What it says about itself must be said under the session that signed it.
       if (event.message.type !== "ask" || event.message.session === event.senderSession)

@@ -95,6 +95,8 @@ export interface PromiseContext {
 
 export type PromiseEvent =
   | { readonly type: "tick" }
+  /** This machine stood still unseen by its clocks: open rounds count no more. */
+  | { readonly type: "pauseFound" }
   | {
       readonly type: "received";
       readonly node: string;

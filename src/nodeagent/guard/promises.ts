@@ -100,6 +100,11 @@ export class Promises {
     this.#dispatch({ type: "down", grant });
   }
 
+  /** When this machine asked what, its clock cannot say any more. */
+  pauseFound(): void {
+    this.#dispatch({ type: "pauseFound" });
+  }
+
   /** A new worker knows none of them. */
   reportAll(): void {
     for (const given of this.#state.given.values()) this.#host.report(given.groupUid, memberPromise(given));

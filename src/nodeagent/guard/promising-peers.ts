@@ -41,6 +41,10 @@ export class PromisingPeers implements GuardPeers {
     this.#channel = new PeerChannel(options, modules, {
       onLiveness: ({ alive, lost }) => guard().tellWorker({ type: "peers", alive, lost }),
       onHeard: (node, senderSession) => this.#promises.heard(node, senderSession),
+      onPause: (pauseMs) => {
+        this.#promises.pauseFound();
+        guard().pauseFound(pauseMs);
+      },
       onPromise: (node, senderSession, payload) => this.#promises.received(node, senderSession, payload),
     });
     this.#promises = new Promises({ ...options, records: loaded.records, bootWaitMs: this.bootWaitMs }, modules, {

@@ -27,6 +27,8 @@ export type SessionEvent =
   | { readonly type: "stopWanted" }
   /** Every member that had to be asked answered the ask sent at `askedAt`. */
   | { readonly type: "promiseRound"; readonly askedAt: Instant }
+  /** This machine stood still for so long, unseen by its clocks: everything it remembers is that much older. */
+  | { readonly type: "pauseFound"; readonly pauseMs: number }
   | { readonly type: "timingsChanged"; readonly timings: Timings }
   /** Published with the next renewal. */
   | { readonly type: "factsChanged"; readonly facts: NodeFacts };

@@ -278,6 +278,20 @@ describe("the end of the right", () => {
     expect(ofType("takeDown").at(-1)).toMatchObject({ cause: "renew-deadline" });
   });
 
+  test("a pause that only the peers' clocks show shortens the right, also of a renewal under way", async () => {
+    const { clock, api, driver, right, ofType } = await holding();
+    const before = right();
+    driver.dispatch({ type: "pauseFound", pauseMs: 1_000 });
+    expect(right()).toBe(before - 1_000);
+    api.faults.push("hang");
+    await clock.advance(interval);
+    const { inFlight, lease } = driver.state;
+    if (inFlight === undefined || lease === undefined) throw new Error("no renewal is under way");
+    driver.dispatch({ type: "pauseFound", pauseMs: R });
+    driver.dispatch({ type: "answered", requestId: inFlight.requestId, answer: { kind: "written", lease } });
+    expect(ofType("takeDown").at(-1)).toMatchObject({ cause: "renew-deadline" });
+  });
+
   test("with nothing active an API outage ends no session: it goes on under the same name", async () => {
     const { clock, api, session, ofType } = await holding(false);
     api.standing = "hang";

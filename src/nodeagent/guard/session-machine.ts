@@ -67,6 +67,8 @@ function apply(draft: Draft, event: SessionEvent): void {
       return stopWanted(draft);
     case "promiseRound":
       return promiseRound(draft, event.askedAt);
+    case "pauseFound":
+      return change(draft, olderBy(draft.state, event.pauseMs));
     case "timingsChanged":
       return timingsChanged(draft, event.timings);
     case "factsChanged":
@@ -100,6 +102,22 @@ function promiseRound(draft: Draft, askedAt: Instant): void {
   const isUnbroken = rightLeftMs(state, now) > 0 || !rulesOf(state).promisesProlongUnbrokenRight;
   if (state.phase !== "Holding" || state.takeDown !== undefined || !isUnbroken) return;
   prolong(draft, askedAt);
+}
+
+/** Whether a thing was sent before or after the pause nobody can say: all of them count as before it. */
+function olderBy(state: SessionState, pauseMs: number): Partial<SessionState> {
+  const older = (at: Instant): Instant => ({ monotonicMs: at.monotonicMs - pauseMs, wallMs: at.wallMs - pauseMs });
+  const { base, renewedAt, inFlight, takeDown } = state;
+  const olderBase = base === undefined ? undefined : older(base);
+  return {
+    ...(olderBase === undefined ? {} : { base: olderBase }),
+    ...(renewedAt === undefined
+      ? {}
+      : { renewedAt: renewedAt === base && olderBase !== undefined ? olderBase : older(renewedAt) }),
+    ...(inFlight === undefined ? {} : { inFlight: { ...inFlight, sentAt: older(inFlight.sentAt) } }),
+    ...(takeDown === undefined ? {} : { takeDown: { ...takeDown, startedAt: older(takeDown.startedAt) } }),
+    unknown: state.unknown.map((write) => ({ ...write, sentAt: older(write.sentAt) })),
+  };
 }
 
 function timingsChanged(draft: Draft, timings: Timings): void {

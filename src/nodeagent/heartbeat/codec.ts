@@ -2,7 +2,7 @@
  * What guards say to each other in one UDP datagram, as bytes and back.
  *
  *   "USP1" | kind u8 | sender, its session, receiver, its session (u16 length + UTF-8 each)
- *          | sequence u48 | last sequence seen u48 | held u32 | payload (u16 length + UTF-8) | Ed25519 signature, 64 bytes
+ *          | sequence u48 | last sequence seen u48 | held u32 | sent u48 | payload (u16 length + UTF-8) | Ed25519 signature, 64 bytes
  *
  * The signature covers everything before it. Pure; bytes that are not exactly one datagram of this form give `undefined`.
  */
@@ -19,6 +19,8 @@ export interface PeerMessage {
   readonly lastSeen: number;
   /** Milliseconds the sender had `lastSeen` before it sent this; for the round-trip time only. */
   readonly heldMs: number;
+  /** The sender's monotonic clock when it sent this, in whole milliseconds; only differences of one sender mean anything. */
+  readonly sentMs: number;
   /** JSON of a promise message; empty in a heartbeat. */
   readonly payload: string;
 }
@@ -36,8 +38,8 @@ const MAGIC = Buffer.from("USP1");
 const KINDS = ["heartbeat", "promise"] as const;
 const MAX_SEQUENCE = 2 ** 48 - 1;
 const MAX_HELD_MS = 2 ** 32 - 1;
-/** Magic, kind, five lengths, two sequences, held. */
-const FIXED_BYTES = 4 + 1 + 5 * 2 + 6 + 6 + 4;
+/** Magic, kind, five lengths, two sequences, held, sent. */
+const FIXED_BYTES = 4 + 1 + 5 * 2 + 6 + 6 + 4 + 6;
 
 /** The bytes to sign. Throws `RangeError` when they would not fit a datagram. */
 export function encode(message: PeerMessage): Uint8Array {
@@ -55,6 +57,7 @@ export function encode(message: PeerMessage): Uint8Array {
   at = bytes.writeUIntBE(message.sequence, at, 6);
   at = bytes.writeUIntBE(message.lastSeen, at, 6);
   at = bytes.writeUInt32BE(Math.min(MAX_HELD_MS, Math.max(0, Math.round(message.heldMs))), at);
+  at = bytes.writeUIntBE(Math.floor(message.sentMs), at, 6);
   writeText(bytes, payload, at);
   return bytes;
 }
@@ -80,9 +83,21 @@ export function decode(datagram: Uint8Array): Decoded | undefined {
   const sequence = reader.number(6);
   const lastSeen = reader.number(6);
   const heldMs = reader.number(4);
+  const sentMs = reader.number(6);
   const payload = reader.text();
   if (!reader.isWholly() || sequence < 1 || sender === "" || senderSession === "") return undefined;
-  const message = { kind, sender, senderSession, receiver, receiverSession, sequence, lastSeen, heldMs, payload };
+  const message = {
+    kind,
+    sender,
+    senderSession,
+    receiver,
+    receiverSession,
+    sequence,
+    lastSeen,
+    heldMs,
+    sentMs,
+    payload,
+  };
   return { message, signed, signature: bytes.subarray(-SIGNATURE_BYTES) };
 }
 

@@ -8,6 +8,7 @@ import { silentLog } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import { decode, encode, type PeerMessage, withSignature } from "./codec.ts";
 import { PeerChannel } from "./peer-channel.ts";
+import { initialPeers, type PeersEvent, stepPeers } from "./peers-machine.ts";
 import { newSigner, newVerifier, type Signer } from "./signing.ts";
 
 const timings = presetTimings("default");
@@ -60,6 +61,7 @@ class World {
     const channel = new PeerChannel({ node, namespace: "ns", timings }, modules, {
       onLiveness: ({ alive, lost }) => Object.assign(started, { alive, lost }),
       onHeard: () => undefined,
+      onPause: () => undefined,
       onPromise: (_node, _session, payload) => result.heard.push(payload),
     });
     const started: Node = {
@@ -85,6 +87,7 @@ class World {
       sequence: 1_000,
       lastSeen: 0,
       heldMs: 0,
+      sentMs: 0,
       payload: "",
       ...message,
     });
@@ -148,6 +151,71 @@ describe("heartbeats", () => {
     a.channel.sessionHeld("a_life1-2");
     await world.clock.advance(2 * interval);
     expect(b.channel.state.peers.get("a")?.identity?.session).toBe("a_life1-2");
+  });
+});
+
+describe("the pace of the clocks", () => {
+  const session = { a: "a_1", b: "b_1", c: "c_1" };
+  const isSignedBy = (): boolean => true;
+
+  /** Node a hears b and c each second; both send at their own time, a's clock may stand still meanwhile. */
+  function world() {
+    let state = initialPeers("a", timings);
+    let nowMs = 1_000;
+    let sequence = 0;
+    const found: number[] = [];
+    const step = (event: PeersEvent): void => {
+      const result = stepPeers(state, event, { monotonicMs: nowMs, wallMs: 0 });
+      state = result.state;
+      for (const effect of result.effects) if (effect.type === "paused") found.push(effect.pauseMs);
+    };
+    step({ type: "ownSession", session: session.a });
+    step({
+      type: "peers",
+      peers: [
+        { node: "b", address: "ip-b" },
+        { node: "c", address: "ip-c" },
+      ],
+    });
+    for (const node of ["b", "c"] as const)
+      step({ type: "lookedUp", node, identity: { session: session[node], publicKey: node } });
+    const hear = (node: "b" | "c", sentMs: number): void => {
+      const addressed = { sender: node, senderSession: session[node], receiver: "a", receiverSession: session.a };
+      const numbers = { sequence: ++sequence, lastSeen: 0, heldMs: 0, sentMs };
+      step({
+        type: "received",
+        incoming: { message: { kind: "heartbeat", payload: "", ...addressed, ...numbers }, isSignedBy },
+      });
+    };
+    const pass = (ownMs: number): void => {
+      nowMs += ownMs;
+    };
+    return { hear, pass, found };
+  }
+
+  test("a pause that the own clock does not show is found once, by its length, whoever is heard first", () => {
+    const { hear, pass, found } = world();
+    for (let second = 0; second < 5; second++) {
+      pass(1_000);
+      hear("b", 50_000 + second * 1_000);
+      hear("c", 7_000 + second * 1_000);
+    }
+    pass(100); // in truth 5,100
+    hear("c", 16_100);
+    hear("b", 59_100);
+    pass(1_000);
+    hear("b", 60_100);
+    expect(found).toEqual([5_000]);
+  });
+
+  test("late datagrams, lost datagrams and clocks that differ by rho are no pause", () => {
+    const { hear, pass, found } = world();
+    for (let second = 0; second < 60; second++) {
+      pass(1_000);
+      if (second % 7 !== 0) hear("b", second * 1_050);
+      if (second % 5 !== 0) hear("c", second * 1_000 - (second % 3) * 900 + 2_000);
+    }
+    expect(found).toEqual([]);
   });
 });
 
@@ -267,6 +335,7 @@ test("a datagram survives encoding", () => {
     sequence: 2 ** 48 - 1,
     lastSeen: 0,
     heldMs: 12,
+    sentMs: 1_234_567,
     payload: '{"x":1}',
   };
   const datagram = withSignature(encode(message), new Uint8Array(64));

@@ -49,6 +49,8 @@ export interface PeerListener {
   onLiveness(peers: { readonly alive: readonly string[]; readonly lost: readonly string[] }): void;
   /** An authentic datagram came from this session of the peer. */
   onHeard(node: string, senderSession: string): void;
+  /** This machine stood still for about so long, unseen by its own clocks. */
+  onPause(pauseMs: number): void;
   /** A promise message of a live, authenticated peer. */
   onPromise(node: string, senderSession: string, payload: string): void;
 }
@@ -69,7 +71,7 @@ export class PeerChannel {
     this.#options = options;
     this.#modules = modules;
     this.#listener = listener;
-    this.#state = initialPeers(options.node, options.timings.heartbeatLostAfterMs);
+    this.#state = initialPeers(options.node, options.timings);
     modules.datagrams.onReceive((datagram) => this.#receive(datagram));
     this.#beat();
   }
@@ -156,6 +158,9 @@ export class PeerChannel {
         if (effect.message.kind === "promise")
           this.#listener.onPromise(effect.node, effect.message.senderSession, effect.message.payload);
         return;
+      case "paused":
+        log.warn("this machine stood still unseen by its own clocks", { pauseMs: effect.pauseMs });
+        return this.#listener.onPause(effect.pauseMs);
       case "liveness":
         for (const { node, isAlive } of this.#state.peers.values())
           metrics.set("understudy_peer_alive", isAlive ? 1 : 0, { peer: node });

@@ -8,6 +8,7 @@
  * Must never: take the word of a datagram for anything before all of this holds, or look a peer up more than once per
  * second, whoever sends what.
  */
+import { CLOCK_RATE_BOUND, type Timings } from "../../api/timings.ts";
 import type { Instant } from "../../lib/clock.ts";
 import type { PeerRef } from "../guard-protocol.ts";
 import type { PeerMessage } from "./codec.ts";
@@ -36,6 +37,8 @@ export interface Peer {
   /** Recent sends, for the round-trip time. */
   readonly sends: readonly { readonly sequence: number; readonly atMs: number }[];
   readonly rttMs?: number;
+  /** Own clock less the sender's, for recent datagrams: network delay only adds to it. */
+  readonly offsets: readonly { readonly atMs: number; readonly offsetMs: number }[];
   readonly isAlive: boolean;
 }
 
@@ -53,6 +56,8 @@ export interface PeersState {
   /** Peers no longer wanted: were their sequences forgotten, a recording could be played when they come back. */
   readonly retired: ReadonlyMap<string, Peer>;
   readonly lostAfterMs: number;
+  /** A hidden pause that is longer is acted on; shorter ones the timings' slack covers. */
+  readonly pauseFoundMs: number;
 }
 
 export type PeersEvent =
@@ -69,6 +74,8 @@ export type PeersEffect =
   | { readonly type: "lookUp"; readonly node: string }
   | { readonly type: "dropped"; readonly reason: DropReason }
   | { readonly type: "heard"; readonly node: string; readonly message: PeerMessage }
+  /** This machine stood still for about so long without its own clocks showing it (DESIGN 4.11). */
+  | { readonly type: "paused"; readonly pauseMs: number }
   | { readonly type: "liveness"; readonly alive: readonly string[]; readonly lost: readonly string[] };
 
 /** Members of all groups that name this node; more is a broken cluster. */
@@ -77,9 +84,17 @@ const MAX_RETIRED = 256;
 const MAX_OWN_SESSIONS = 16;
 const MAX_SENDS = 32;
 const LOOK_UP_INTERVAL_MS = 1_000;
+/** Clocks are compared over so long: at a rate error of rho they part by half a second. */
+const OFFSET_WINDOW_MS = 10_000;
+/** Fewer datagrams say nothing: one late one before a prompt one would look like a pause. */
+const MIN_OFFSETS = 4;
 
-export function initialPeers(node: string, lostAfterMs: number): PeersState {
-  return { node, ownSessions: [], peers: new Map(), retired: new Map(), lostAfterMs };
+export function initialPeers(node: string, timings: Timings): PeersState {
+  const { sessionDurationMs: L, renewDeadlineMs: R, stopBudgetMs: S, marginMs: M } = timings;
+  const lostAfterMs = timings.heartbeatLostAfterMs;
+  // Everything is cut R+S after the send; others wait at least L. Half of what lies between is left for the pause itself.
+  const pauseFoundMs = (L - CLOCK_RATE_BOUND * (R + S) - M) / 2;
+  return { pauseFoundMs, node, ownSessions: [], peers: new Map(), retired: new Map(), lostAfterMs };
 }
 
 export interface PeersResult {
@@ -151,6 +166,7 @@ function newPeer(node: string, nowMs: number): Peer {
     lastSequence: 0,
     sentSequence: 0,
     sends: [],
+    offsets: [],
     isAlive: false,
   };
 }
@@ -170,7 +186,7 @@ function lookedUp(draft: Draft, node: string, identity: PeerIdentity | undefined
   if (identity === undefined) return;
   // Another key is another life of the peer's guard, and its sequences begin again.
   const isNewLife = identity.publicKey !== peer.identity?.publicKey;
-  change(draft, node, { identity, ...(isNewLife ? { lastSequence: 0 } : {}) });
+  change(draft, node, { identity, ...(isNewLife ? { lastSequence: 0, offsets: [] } : {}) });
   const { pending } = peer;
   if (pending === undefined) return;
   draft.state = withoutPending(draft.state, node);
@@ -217,6 +233,33 @@ function accept(draft: Draft, peer: Peer, publicKey: string, message: PeerMessag
     ...(rttMs === undefined ? {} : { rttMs }),
   });
   draft.effects.push({ type: "heard", node: peer.node, message });
+  comparePace(draft, peer.node, message.sentMs);
+}
+
+/**
+ * A datagram cannot arrive before it was sent. If the peer's clock has gone on by more than the own one since any recent
+ * datagram, the own one stood still; the other peers will show the same, once.
+ */
+function comparePace(draft: Draft, node: string, sentMs: number): void {
+  const offsets = (draft.state.peers.get(node)?.offsets ?? []).filter(
+    ({ atMs }) => draft.nowMs - atMs < OFFSET_WINDOW_MS,
+  );
+  const offsetMs = draft.nowMs - sentMs;
+  const pauseMs = Math.min(...offsets.map((entry) => entry.offsetMs)) - offsetMs;
+  change(draft, node, { offsets: [...offsets, { atMs: draft.nowMs, offsetMs }].slice(-MAX_SENDS) });
+  if (offsets.length < MIN_OFFSETS || pauseMs < draft.state.pauseFoundMs) return;
+  draft.effects.push({ type: "paused", pauseMs });
+  for (const peer of draft.state.peers.values()) {
+    const known = peer.node === node ? [{ atMs: draft.nowMs, offsetMs }] : peer.offsets.map(shifted(pauseMs));
+    change(draft, peer.node, { offsets: known });
+  }
+}
+
+function shifted(pauseMs: number) {
+  return (entry: { readonly atMs: number; readonly offsetMs: number }) => ({
+    ...entry,
+    offsetMs: entry.offsetMs - pauseMs,
+  });
 }
 
 function drop(draft: Draft, reason: DropReason): void {
@@ -269,5 +312,6 @@ export function messageTo(
     sequence: peer.sentSequence,
     lastSeen: peer.lastSequence,
     heldMs: peer.lastHeardMs === undefined ? 0 : now.monotonicMs - peer.lastHeardMs,
+    sentMs: now.monotonicMs,
   };
 }
