@@ -16,6 +16,7 @@ import { ALL_RULES, type SafetyRules } from "./safety-rules.ts";
 
 const timings = presetTimings("default");
 const { renewDeadlineMs: R, sessionDurationMs: L, marginMs: M } = timings;
+const ASK_MS = Math.ceil((2 / 3) * R);
 const BIND_MS = CLOCK_RATE_BOUND * L + M;
 
 const grant = (epoch: number, groupUid = "g1"): GrantRef => ({
@@ -107,12 +108,12 @@ function bound(): Node {
   return b;
 }
 
-/** A holder of g1 under epoch 3 that must ask `members`, and has not renewed for R/2. */
+/** A holder of g1 under epoch 3 that must ask `members`, and has not renewed for 2/3 R. */
 function asking(members: readonly string[], options: ConstructorParameters<typeof Node>[1] = {}): Node {
   const a = new Node("a", options);
   a.context = { ...a.context, active: [grant(3)] };
   a.step({ type: "mustAsk", set: { groupUid: "g1", epoch: 3, members } });
-  a.pass(R / 2, { sinceRenewalMs: R / 2 });
+  a.pass(ASK_MS, { sinceRenewalMs: ASK_MS });
   return a;
 }
 
@@ -256,7 +257,7 @@ describe("the holder", () => {
     const a = new Node("a");
     a.context = { ...a.context, active: [grant(3)] };
     a.step({ type: "mustAsk", set: { groupUid: "g1", epoch: 3, members: ["a", "b"] } });
-    a.pass(R / 2 - 1, { sinceRenewalMs: R / 2 - 1 });
+    a.pass(ASK_MS - 1, { sinceRenewalMs: ASK_MS - 1 });
     expect(a.sent("ask")).toEqual([]);
   });
 
@@ -284,7 +285,7 @@ describe("the holder", () => {
 
   test("asks again every interval; an older round may still be completed, a newer one ends it", () => {
     const a = asking(["a", "b"]);
-    a.pass(timings.renewIntervalMs, { sinceRenewalMs: R / 2 + timings.renewIntervalMs });
+    a.pass(timings.renewIntervalMs, { sinceRenewalMs: ASK_MS + timings.renewIntervalMs });
     const [first, second] = a.sent("ask").map((message) => message.nonce);
     expect(complete(a.hear("b", { type: "promise", nonce: second ?? "", groupUids: ["g1"] }))).toHaveLength(1);
     expect(complete(a.hear("b", { type: "promise", nonce: first ?? "", groupUids: ["g1"] }))).toEqual([]);
@@ -303,7 +304,7 @@ describe("the holder", () => {
     const a = new Node("a");
     a.context = { ...a.context, active: [grant(3)], ...context };
     a.step({ type: "mustAsk", set: { groupUid: "g1", epoch: 3, members: ["a", "b", "c"] } });
-    a.pass(R / 2, { sinceRenewalMs: R / 2 });
+    a.pass(ASK_MS, { sinceRenewalMs: ASK_MS });
     expect(a.sent("ask")).toEqual([]);
   });
 
@@ -341,7 +342,7 @@ describe("the holder", () => {
     const a = new Node("a");
     a.context = { ...a.context, active: groups.map((uid) => grant(3, uid)) };
     for (const groupUid of groups) a.step({ type: "mustAsk", set: { groupUid, epoch: 3, members: ["a", "b"] } });
-    a.pass(R / 2, { sinceRenewalMs: R / 2 });
+    a.pass(ASK_MS, { sinceRenewalMs: ASK_MS });
     expect(a.sent("ask")).toHaveLength(3);
     for (const message of a.sent("ask")) expect(promiseText(message).length).toBeLessThan(900);
   });

@@ -2,7 +2,7 @@
  * Promises (DESIGN 4.6) as a pure machine: how a holder that cannot renew goes on with the consent of everybody who
  * could take over, and how this node keeps its word to other holders.
  *
- *   holder:   no renewal for R/2 ──ask, nonce──> every member of every active group ──all answer this ask──> right counts
+ *   holder:   no renewal for 2/3 R ──ask, nonce──> every member of every active group ──all answer this ask──> right counts
  *             from the ask
  *   promiser: ask ──neither active, nor noted as newer, nor over──> recorded durably ──> answered ──rho*L + M──> Lapsed
  *                                                                                        └──holder says down──> Down
@@ -29,6 +29,11 @@ import {
 } from "./promise-state.ts";
 import type { GrantRef } from "../guard-protocol.ts";
 
+/**
+ * Part of R after which promises are asked for. Late enough that one slow renewal asks for none (a promise delays the
+ * successor if the holder dies now), early enough for a second ask before R.
+ */
+const ASK_AFTER = 2 / 3;
 /** Rounds whose answers may still come; within R no more are begun. */
 const MAX_ROUNDS = 16;
 /** Groups a node can promise about, and answers that wait for the disk. */
@@ -252,12 +257,14 @@ function mustAsk(draft: Draft, set: AskSet): void {
   change(draft, { askSets: new Map(state.askSets).set(set.groupUid, set), ...(isVoiding ? { rounds: [] } : {}) });
 }
 
-/** Asks when no renewal succeeded for R/2, and again every interval until one does. */
+/** Asks when no renewal succeeded for 2/3 R, and again every interval until one does. */
 function ask(draft: Draft): void {
   const { context, state, now } = draft;
   const { timings } = state;
   const isNeeded =
-    context.session !== undefined && context.active.length > 0 && context.sinceRenewalMs >= timings.renewDeadlineMs / 2;
+    context.session !== undefined &&
+    context.active.length > 0 &&
+    context.sinceRenewalMs >= ASK_AFTER * timings.renewDeadlineMs;
   if (!isNeeded) return state.rounds.length > 0 ? change(draft, { rounds: [] }) : undefined;
   if (state.lastAskMs !== undefined && now.monotonicMs - state.lastAskMs < timings.renewIntervalMs) return;
   const asks = groupsByMember(draft);
