@@ -159,9 +159,11 @@ describe("changes of the spec while serving", () => {
     expect(made.report()).toMatchObject({ state: "Active", resources: [{ name: "probe" }] });
   });
 
-  test("a resource whose object does not exist is Failed with that reason and starts when it appears", () => {
+  test("a resource whose object does not come is Failed with that reason", () => {
     const made = machineHost({ resources: [{ ...VIP, name: "missing" }], status: grantTo("node1", 5) });
     made.settle();
+    expect(made.report()).toMatchObject({ state: "Activating" });
+    made.advance(10_000);
     expect(made.report()).toMatchObject({
       state: "Failed",
       resources: [{ name: "missing", reason: "ResourceNotFound" }],

@@ -18,6 +18,8 @@ const RETRY_MAX_MS = 60_000;
 /** A failed stop is repeated sooner: until it succeeds nobody else may serve. */
 const STOP_RETRY_BASE_MS = 200;
 const STOP_RETRY_MAX_MS = 10_000;
+/** So often a start waits for the object of its resource, one base retry apart: it may be seen after the grant. */
+const MAX_WAITS_FOR_OBJECT = 8;
 /** An exhausted part is repaired once more in such intervals while nobody takes the group away. */
 const EXHAUSTED_RETRY_MS = 30_000;
 const FALLBACK_RESET_AFTER_MS = 600_000;
@@ -32,12 +34,19 @@ export function afterStart(part: Part, outcome: StepOutcome, nowMs: number, grou
   const failed = { ...part, phase: "down", isAborted: false, monitor: undefined } as const;
   const found = { reason: outcome.reason, message: outcome.message };
   if (part.isAborted) return { ...failed, notBeforeMs: nowMs, trouble: { ...found, isFinal: false } };
-  const attempts = attemptsLeft(part, group);
   const failures = part.failures + 1;
+  if (isAwaitingObject(part))
+    return { ...failed, failures, notBeforeMs: nowMs + RETRY_BASE_MS, trouble: { ...found, isFinal: false } };
+  const attempts = attemptsLeft(part, group);
   const waitMs = attempts > 1 ? 0 : backoffMs(failures, RETRY_BASE_MS, RETRY_MAX_MS);
   const isFinal = attempts <= 1 && part.plan.onFailure !== "Reactivate";
   const repairs = part.upSinceMs === undefined ? part.repairs : part.repairs + 1;
   return { ...failed, failures, repairs, notBeforeMs: nowMs + waitMs, trouble: { ...found, isFinal } };
+}
+
+/** Group and object come by different watches: the leader granted because it knows the object, so it is on its way. */
+function isAwaitingObject({ plan, failures }: Part): boolean {
+  return plan.kind === "refused" && plan.reason === "ResourceNotFound" && failures < MAX_WAITS_FOR_OBJECT;
 }
 
 /** How many starts may still be tried before the controller must decide, the failed one included. */

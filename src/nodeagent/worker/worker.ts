@@ -248,7 +248,7 @@ export class Worker {
   #checkNew(key: ObjectKey): void {
     const driver = this.#groups.drivers.find(({ state }) => state.group !== undefined && isAt(state.group, key));
     const generation = driver?.state.group?.metadata.generation ?? 0;
-    if (driver === undefined || this.#checked.get(driver) === generation) return;
+    if (driver === undefined || driver.state.tenure !== undefined || this.#checked.get(driver) === generation) return;
     this.#checked.set(driver, generation);
     void this.#checkStandby([driver]);
   }
