@@ -128,21 +128,19 @@ const objectsPass: GroupCheck = (seen) =>
     ];
   });
 
+/** A group that is down waits until its objects were looked at; what could not be read keeps nobody waiting. */
 const objectsAreChecked: GroupCheck = (seen) =>
   seen.resources.flatMap(({ object }) => {
     const preflight = object?.conditions.find((condition) => condition.type === "PreflightOK");
-    if (
-      object === undefined ||
-      (preflight !== undefined && preflight.status !== "Unknown" && preflight.reason !== "NotChecked")
-    )
-      return [];
-    const why =
-      preflight?.reason === "Unreadable" ? `cannot be checked: ${preflight.message}` : "has not been checked yet";
+    const isDone = preflight !== undefined && preflight.status !== "Unknown" && preflight.reason !== "NotChecked";
+    if (object === undefined || isDone) return [];
+    const isUnreadable = preflight?.reason === "Unreadable";
+    const why = isUnreadable ? `cannot be checked: ${preflight.message}` : "has not been checked yet";
     return [
       {
         preflight: "NotChecked" as const,
         message: `${object.kind} ${object.name} ${why}`,
-        blocks: "Nothing" as const,
+        blocks: isUnreadable ? ("Nothing" as const) : ("Start" as const),
       },
     ];
   });
