@@ -16,7 +16,7 @@ import type { Sessions } from "./session-poller.ts";
 import type { Condition, FailoverGroup, GroupResource } from "./types.ts";
 
 export interface ObserveModules {
-  readonly kube: KubeApi;
+  readonly kube: Pick<KubeApi, "get">;
   readonly sessions: Sessions;
   readonly caches: Caches;
   readonly settings: GroupSettings;

@@ -4,7 +4,7 @@
  */
 import { FAILOVER_GROUP } from "../../api/kinds.ts";
 import type { Fence, Plan, Reconciler } from "../../controller/contract.ts";
-import { keyText, type ObjectKey } from "../../kube/ports.ts";
+import { type KubeApi, keyText, type ObjectKey } from "../../kube/ports.ts";
 import { assert } from "../../lib/assert.ts";
 import { type Clock, type Instant, readInstant } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -19,6 +19,7 @@ import type { Step } from "./steps.ts";
 import type { FailoverGroup } from "./types.ts";
 
 export interface FailoverGroupModules extends ObserveModules {
+  readonly kube: KubeApi;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
