@@ -16,6 +16,8 @@ const EXPORTS = [
   "DescribeVpcsCommand",
   "ModifyNetworkInterfaceAttributeCommand",
   "ReplaceRouteCommand",
+  "StartInstancesCommand",
+  "StopInstancesCommand",
 ].join(", ");
 
 const HEADER =

@@ -10,10 +10,16 @@ import type { CallLimits } from "../rate-limit.ts";
 import { createEc2Client } from "./ec2-client.ts";
 import type { AwsCredentials, Ec2SdkClient } from "./ec2-client.ts";
 import { Ec2Knowledge } from "./ec2-knowledge.ts";
+import type { Ec2PowerPort } from "./ports.ts";
 
 export interface Ec2Access {
   /** `credentials` undefined: the ambient identity. */
   knowledgeOf(region: string, credentials: AwsCredentials | undefined): Promise<Ec2Knowledge>;
+}
+
+export interface Ec2PowerAccess {
+  /** Power of instances; shares connections and call budget with the knowledge of the same region and identity. */
+  powerOf(region: string, credentials: AwsCredentials | undefined): Promise<Ec2PowerPort>;
 }
 
 export interface Ec2AccessOptions {
@@ -31,12 +37,17 @@ export interface Ec2AccessModules {
 /** Most identities at once; the one made first is closed and forgotten. Rotated keys leave their clients behind. */
 const MAX_CLIENTS = 64;
 
+interface Connected {
+  readonly client: Ec2SdkClient;
+  readonly knowledge: Ec2Knowledge;
+}
+
 interface Entry {
-  readonly knowledge: Promise<Ec2Knowledge>;
+  readonly made: Promise<Connected>;
   client: Ec2SdkClient | undefined;
 }
 
-export class Ec2Clients implements Ec2Access {
+export class Ec2Clients implements Ec2Access, Ec2PowerAccess {
   readonly #options: Ec2AccessOptions;
   readonly #modules: Ec2AccessModules;
   readonly #entries = new Map<string, Entry>();
@@ -51,12 +62,19 @@ export class Ec2Clients implements Ec2Access {
     await import("./ec2-sdk.ts");
   }
 
-  knowledgeOf(region: string, credentials: AwsCredentials | undefined): Promise<Ec2Knowledge> {
+  async knowledgeOf(region: string, credentials: AwsCredentials | undefined): Promise<Ec2Knowledge> {
+    return (await this.#entryOf(region, credentials).made).knowledge;
+  }
+
+  async powerOf(region: string, credentials: AwsCredentials | undefined): Promise<Ec2PowerPort> {
+    return (await this.#entryOf(region, credentials).made).client;
+  }
+
+  #entryOf(region: string, credentials: AwsCredentials | undefined): Entry {
     const identity =
       credentials === undefined ? "ambient" : `${credentials.accessKeyId} ${credentials.secretAccessKey}`;
     const key = `${region} ${identity}`;
-    const entry = this.#entries.get(key) ?? this.#add(key, region, credentials);
-    return entry.knowledge;
+    return this.#entries.get(key) ?? this.#add(key, region, credentials);
   }
 
   close(): void {
@@ -67,11 +85,11 @@ export class Ec2Clients implements Ec2Access {
   #add(key: string, region: string, credentials: AwsCredentials | undefined): Entry {
     const entry: Entry = {
       client: undefined,
-      knowledge: this.#connect(region, credentials, (client) => (entry.client = client)),
+      made: this.#connect(region, credentials, (client) => (entry.client = client)),
     };
     this.#entries.set(key, entry);
     // A client that could not be made (say, out of memory while the SDK loads) is tried again by the next caller.
-    entry.knowledge.catch(() => this.#entries.delete(key));
+    entry.made.catch(() => this.#entries.delete(key));
     const [oldestKey, oldest] = this.#entries.entries().next().value ?? [];
     if (this.#entries.size > MAX_CLIENTS && oldestKey !== undefined) {
       oldest?.client?.close();
@@ -84,7 +102,7 @@ export class Ec2Clients implements Ec2Access {
     region: string,
     credentials: AwsCredentials | undefined,
     made: (client: Ec2SdkClient) => void,
-  ): Promise<Ec2Knowledge> {
+  ): Promise<Connected> {
     const { clock, random, metrics } = this.#modules;
     const { endpoints = {}, limits = EC2_CALL_LIMITS } = this.#options;
     const endpoint = endpoints[`ec2.${region}`] ?? endpoints["ec2"];
@@ -96,6 +114,6 @@ export class Ec2Clients implements Ec2Access {
     };
     const client = await createEc2Client(options, { clock, metrics, limiter });
     made(client);
-    return new Ec2Knowledge(client, clock);
+    return { client, knowledge: new Ec2Knowledge(client, clock) };
   }
 }

@@ -1,12 +1,13 @@
 /** The SDK's answers as plain values. Everything in an answer is optional by its type; what we cannot do without and is missing is a `CallFailed`. */
 import type {
   Instance as SdkInstance,
+  InstanceStateChange,
   NetworkInterface as SdkNetworkInterface,
   RouteTable as SdkRouteTable,
   Vpc as SdkVpc,
 } from "@aws-sdk/client-ec2";
 import { CloudError } from "../errors.ts";
-import type { Instance, NetworkInterface, RouteTable, VpcFacts } from "./ports.ts";
+import type { Instance, NetworkInterface, PowerChange, RouteTable, VpcFacts } from "./ports.ts";
 
 export function vpcFacts(vpc: SdkVpc): VpcFacts {
   const associated = (vpc.CidrBlockAssociationSet ?? [])
@@ -57,10 +58,17 @@ export function instance(found: SdkInstance): Instance {
   return {
     instanceId: present(found.InstanceId, "DescribeInstances", "InstanceId"),
     state: found.State?.Name ?? "",
+    ...(found.StateReason?.Code === undefined ? {} : { stateReason: found.StateReason.Code }),
     availabilityZone: found.Placement?.AvailabilityZone ?? "",
     vpcId: found.VpcId ?? "",
     networkInterfaceIds: enis.flatMap((eni) => eni.NetworkInterfaceId ?? []),
   };
+}
+
+/** Of one instance; undefined (a dry run) has no states. */
+export function powerChange(changes: readonly InstanceStateChange[] | undefined): PowerChange {
+  const [change] = changes ?? [];
+  return { previousState: change?.PreviousState?.Name ?? "", currentState: change?.CurrentState?.Name ?? "" };
 }
 
 function present<T>(value: T | undefined, action: string, field: string): T {

@@ -13,9 +13,18 @@ import type { CallTimes } from "../call-times.ts";
 import { CallTimer } from "../call-times.ts";
 import { CloudError } from "../errors.ts";
 import type { CallKind, CallLimiter } from "../rate-limit.ts";
-import { instance, networkInterface, routeTable, vpcFacts } from "./ec2-answers.ts";
+import { instance, networkInterface, powerChange, routeTable, vpcFacts } from "./ec2-answers.ts";
 import { isAllowedDryRun, isCutConnection, toCloudError } from "./ec2-errors.ts";
-import type { CloudCallOptions, Ec2Port, Instance, NetworkInterface, RouteTable, VpcFacts } from "./ports.ts";
+import type {
+  CloudCallOptions,
+  Ec2Port,
+  Ec2PowerPort,
+  Instance,
+  NetworkInterface,
+  PowerChange,
+  RouteTable,
+  VpcFacts,
+} from "./ports.ts";
 
 export interface AwsCredentials {
   readonly accessKeyId: string;
@@ -59,7 +68,7 @@ export async function createEc2Client(options: Ec2ClientOptions, modules: Ec2Cli
   return new Ec2SdkClient(sdk, client, modules);
 }
 
-export class Ec2SdkClient implements Ec2Port {
+export class Ec2SdkClient implements Ec2Port, Ec2PowerPort {
   readonly #sdk: Sdk;
   readonly #client: EC2Client;
   readonly #modules: Ec2ClientModules;
@@ -144,6 +153,30 @@ export class Ec2SdkClient implements Ec2Port {
     await this.#call("ModifyNetworkInterfaceAttribute", "write", options, (abortSignal) =>
       this.#client.send(new this.#sdk.ModifyNetworkInterfaceAttributeCommand(input), { abortSignal }),
     );
+  }
+
+  async stopInstance(
+    instanceId: string,
+    how: { readonly force?: boolean; readonly skipOsShutdown?: boolean },
+    options: CloudCallOptions,
+  ): Promise<PowerChange> {
+    const plug = {
+      ...(how.force === true ? { Force: true } : {}),
+      ...(how.skipOsShutdown === true ? { SkipOsShutdown: true } : {}),
+    };
+    const input = { InstanceIds: [instanceId], ...plug, ...dryRun(options) };
+    const answer = await this.#call("StopInstances", "write", options, (abortSignal) =>
+      this.#client.send(new this.#sdk.StopInstancesCommand(input), { abortSignal }),
+    );
+    return powerChange(answer?.StoppingInstances);
+  }
+
+  async startInstance(instanceId: string, options: CloudCallOptions): Promise<PowerChange> {
+    const input = { InstanceIds: [instanceId], ...dryRun(options) };
+    const answer = await this.#call("StartInstances", "write", options, (abortSignal) =>
+      this.#client.send(new this.#sdk.StartInstancesCommand(input), { abortSignal }),
+    );
+    return powerChange(answer?.StartingInstances);
   }
 
   /** Every page of a Describe call, all within one deadline. An allowed dry run has no items. */

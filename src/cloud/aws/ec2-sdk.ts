@@ -11,4 +11,6 @@ export {
   EC2Client,
   ModifyNetworkInterfaceAttributeCommand,
   ReplaceRouteCommand,
+  StartInstancesCommand,
+  StopInstancesCommand,
 } from "./generated/ec2-sdk.js";

@@ -48,6 +48,8 @@ export interface Instance {
   readonly instanceId: string;
   /** pending, running, shutting-down, terminated, stopping, stopped */
   readonly state: string;
+  /** Code of why it left `running`, e.g. `Client.UserInitiatedShutdown`. */
+  readonly stateReason?: string;
   readonly availabilityZone: string;
   readonly vpcId: string;
   readonly networkInterfaceIds: readonly string[];
@@ -70,4 +72,20 @@ export interface Ec2Port {
     options: CloudCallOptions,
   ): Promise<void>;
   setSourceDestCheck(networkInterfaceId: string, enabled: boolean, options: CloudCallOptions): Promise<void>;
+}
+
+/** What an instance was and is, as the answer to a change of its power says. A dry run has no states. */
+export interface PowerChange {
+  readonly previousState: string;
+  readonly currentState: string;
+}
+
+/** Power of instances, for fencing. */
+export interface Ec2PowerPort extends Pick<Ec2Port, "describeInstances"> {
+  stopInstance(
+    instanceId: string,
+    how: { readonly force?: boolean; readonly skipOsShutdown?: boolean },
+    options: CloudCallOptions,
+  ): Promise<PowerChange>;
+  startInstance(instanceId: string, options: CloudCallOptions): Promise<PowerChange>;
 }

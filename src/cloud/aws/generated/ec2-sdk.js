@@ -288,6 +288,7 @@ var _ABV = "AttributeBooleanValue";
 var _AESS = "AttachmentEnaSrdSpecification";
 var _AESUS = "AttachmentEnaSrdUdpSpecification";
 var _AGV = "ApiGatewayV2";
+var _AId = "AdditionalInfo";
 var _AIl = "AllocationId";
 var _AIs = "AssociationId";
 var _AItt = "AttachmentId";
@@ -333,6 +334,7 @@ var _CRSR = "CapacityReservationSpecificationResponse";
 var _CRSa = "CapacityReservationSpecification";
 var _CRT = "CapacityReservationTarget";
 var _CRTR = "CapacityReservationTargetResponse";
+var _CSu = "CurrentState";
 var _CT = "ClientToken";
 var _CTC = "ConnectionTrackingConfiguration";
 var _CTS = "ConnectionTrackingSpecification";
@@ -397,6 +399,7 @@ var _ESUS = "EnaSrdUdpSpecification";
 var _ESna = "EnaSupport";
 var _Eb = "Ebs";
 var _En = "Enabled";
+var _F = "Force";
 var _FLi = "FilterList";
 var _Fi = "Filters";
 var _Fil = "Filter";
@@ -416,6 +419,7 @@ var _HPRHL = "HttpPutResponseHopLimit";
 var _HRGA = "HostResourceGroupArn";
 var _HT = "HttpTokens";
 var _HTo = "HostnameType";
+var _Hi = "Hibernate";
 var _Hy = "Hypervisor";
 var _I = "Id";
 var _IA = "Ipv6Addresses";
@@ -469,6 +473,8 @@ var _IPpv = "Ipv6Prefix";
 var _IPpvo = "Ipv6Pool";
 var _IPpvr = "Ipv4Prefixes";
 var _IPpvre = "Ipv4Prefix";
+var _ISC = "InstanceStateChange";
+var _ISCL = "InstanceStateChangeList";
 var _ISIA = "InstanceSecondaryInterfaceAttachment";
 var _ISIL = "InstanceSecondaryInterfaceList";
 var _ISIPIA = "InstanceSecondaryInterfacePrivateIpAddress";
@@ -553,6 +559,7 @@ var _PIDNO = "PublicIpDnsNameOptions";
 var _PIDNu = "PublicIpv4DnsName";
 var _PIP = "PublicIpv4Pool";
 var _PN = "PartitionNumber";
+var _PSr = "PreviousState";
 var _PV = "PropagatingVgw";
 var _PVL = "PropagatingVgwList";
 var _PVro = "PropagatingVgws";
@@ -593,12 +600,21 @@ var _SGe = "SecurityGroups";
 var _SIIec = "SecondaryInterfaceId";
 var _SILu = "SubnetIdList";
 var _SIRI = "SpotInstanceRequestId";
+var _SIRt = "StartInstancesRequest";
+var _SIRta = "StartInstancesResult";
+var _SIRto = "StopInstancesRequest";
+var _SIRtop = "StopInstancesResult";
 var _SIec = "SecondaryInterfaces";
+var _SIt = "StartingInstances";
+var _SIta = "StartInstances";
+var _SIto = "StoppingInstances";
+var _SItop = "StopInstances";
 var _SIu = "SubnetId";
 var _SMt = "StatusMessage";
 var _SMta = "StateMessage";
 var _SNI = "SecondaryNetworkId";
 var _SNS = "SriovNetSupport";
+var _SOS = "SkipOsShutdown";
 var _SRt = "StateReason";
 var _SSIe = "SecondarySubnetId";
 var _STR = "StateTransitionReason";
@@ -645,6 +661,7 @@ var _Vp = "Vpc";
 var _Vpc = "Vpcs";
 var _aGV = "apiGatewayV2";
 var _aI = "allocationId";
+var _aId = "additionalInfo";
 var _aIs = "associationId";
 var _aIt = "attachmentId";
 var _aLI = "amiLaunchIndex";
@@ -682,6 +699,7 @@ var _cRP = "capacityReservationPreference";
 var _cRRGA = "capacityReservationResourceGroupArn";
 var _cRSa = "capacityReservationSpecification";
 var _cRT = "capacityReservationTarget";
+var _cSu = "currentState";
 var _cT = "clientToken";
 var _cTC = "connectionTrackingConfiguration";
 var _co = "code";
@@ -727,6 +745,7 @@ var _eSna = "enaSupport";
 var _eb = "ebs";
 var _en = "enabled";
 var _fi = "filter";
+var _fo = "force";
 var _gA = "globalAccelerator";
 var _gI = "gatewayId";
 var _gIr = "groupId";
@@ -824,6 +843,7 @@ var _pIDNO = "publicIpDnsNameOptions";
 var _pIDNu = "publicIpv4DnsName";
 var _pIP = "publicIpv4Pool";
 var _pN = "partitionNumber";
+var _pSr = "previousState";
 var _pVS = "propagatingVgwSet";
 var _pl = "platform";
 var _pla = "placement";
@@ -1839,6 +1859,23 @@ var InstanceState$ = /* @__PURE__ */ (() => [
     [_xN]: _n
   }]]
 ])();
+var InstanceStateChange$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _ISC,
+  0,
+  [_II, _CSu, _PSr],
+  [[0, {
+    [_eQN]: `InstanceId`,
+    [_xN]: _iI
+  }], [() => InstanceState$, {
+    [_eQN]: `CurrentState`,
+    [_xN]: _cSu
+  }], [() => InstanceState$, {
+    [_eQN]: `PreviousState`,
+    [_xN]: _pSr
+  }]]
+])();
 var Ipv4PrefixSpecification$ = /* @__PURE__ */ (() => [
   3,
   n0,
@@ -2445,6 +2482,32 @@ var RouteTableAssociationState$ = /* @__PURE__ */ (() => [
     [_xN]: _sMt
   }]]
 ])();
+var StartInstancesRequest$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _SIRt,
+  0,
+  [_IIn, _AId, _DR],
+  [[() => InstanceIdStringList, { [_xN]: _II }], [0, {
+    [_eQN]: `AdditionalInfo`,
+    [_xN]: _aId
+  }], [2, {
+    [_eQN]: `DryRun`,
+    [_xN]: _dR
+  }]],
+  1
+])();
+var StartInstancesResult$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _SIRta,
+  0,
+  [_SIt],
+  [[() => InstanceStateChangeList, {
+    [_eQN]: `InstancesSet`,
+    [_xN]: _iSns
+  }]]
+])();
 var StateReason$ = /* @__PURE__ */ (() => [
   3,
   n0,
@@ -2457,6 +2520,32 @@ var StateReason$ = /* @__PURE__ */ (() => [
   }], [0, {
     [_eQN]: `Message`,
     [_xN]: _me
+  }]]
+])();
+var StopInstancesRequest$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _SIRto,
+  0,
+  [_IIn, _Hi, _SOS, _DR, _F],
+  [[() => InstanceIdStringList, { [_xN]: _II }], 2, 2, [2, {
+    [_eQN]: `DryRun`,
+    [_xN]: _dR
+  }], [2, {
+    [_eQN]: `Force`,
+    [_xN]: _fo
+  }]],
+  1
+])();
+var StopInstancesResult$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _SIRtop,
+  0,
+  [_SIto],
+  [[() => InstanceStateChangeList, {
+    [_eQN]: `InstancesSet`,
+    [_xN]: _iSns
   }]]
 ])();
 var Tag$ = /* @__PURE__ */ (() => [
@@ -2817,6 +2906,16 @@ var InstanceSecondaryInterfacePrivateIpAddressList = /* @__PURE__ */ (() => [
     { [_xN]: _it }
   ]
 ])();
+var InstanceStateChangeList = /* @__PURE__ */ (() => [
+  1,
+  n0,
+  _ISCL,
+  0,
+  [
+    () => InstanceStateChange$,
+    { [_xN]: _it }
+  ]
+])();
 var InstanceTypeList = 64 | 0;
 var InstanceTypes = 64 | 0;
 var Ipv4PrefixesList = /* @__PURE__ */ (() => [
@@ -3112,6 +3211,22 @@ var ReplaceRoute$ = /* @__PURE__ */ (() => [
   () => ReplaceRouteRequest$,
   () => __Unit
 ])();
+var StartInstances$ = /* @__PURE__ */ (() => [
+  9,
+  n0,
+  _SIta,
+  0,
+  () => StartInstancesRequest$,
+  () => StartInstancesResult$
+])();
+var StopInstances$ = /* @__PURE__ */ (() => [
+  9,
+  n0,
+  _SItop,
+  0,
+  () => StopInstancesRequest$,
+  () => StopInstancesResult$
+])();
 
 // node_modules/@aws-sdk/client-ec2/dist-es/runtimeConfig.shared.js
 var getRuntimeConfig = (config) => {
@@ -3300,6 +3415,14 @@ var ModifyNetworkInterfaceAttributeCommand = class extends command(_ep0, _mw0, "
 // node_modules/@aws-sdk/client-ec2/dist-es/commands/ReplaceRouteCommand.js
 var ReplaceRouteCommand = class extends command(_ep0, _mw0, "ReplaceRoute", ReplaceRoute$) {
 };
+
+// node_modules/@aws-sdk/client-ec2/dist-es/commands/StartInstancesCommand.js
+var StartInstancesCommand = class extends command(_ep0, _mw0, "StartInstances", StartInstances$) {
+};
+
+// node_modules/@aws-sdk/client-ec2/dist-es/commands/StopInstancesCommand.js
+var StopInstancesCommand = class extends command(_ep0, _mw0, "StopInstances", StopInstances$) {
+};
 export {
   DescribeInstancesCommand,
   DescribeNetworkInterfacesCommand,
@@ -3307,5 +3430,7 @@ export {
   DescribeVpcsCommand,
   EC2Client,
   ModifyNetworkInterfaceAttributeCommand,
-  ReplaceRouteCommand
+  ReplaceRouteCommand,
+  StartInstancesCommand,
+  StopInstancesCommand
 };
