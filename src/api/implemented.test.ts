@@ -58,7 +58,7 @@ describe("notImplementedFields", () => {
       "a switch by its presence",
       "FailoverGroup",
       { ...base, monitors: { availabilityZone: {} }, fencing: { awsStopInstance: {} } },
-      ["spec.fencing", "spec.monitors"],
+      ["spec.monitors"],
     ],
     [
       "a value",

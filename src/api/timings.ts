@@ -135,3 +135,11 @@ export function revokeWaitMs(timings: Pick<Timings, "sessionDurationMs" | "margi
   assert(waitMs > timings.sessionDurationMs, "an observer waits longer than the holder's right lasts");
   return waitMs;
 }
+
+/**
+ * How long an observer must see a session unchanged before a holder that works has taken everything down or lives on the
+ * promises of its peers, on the observer's clock: rho*(R+S) + M. Before that nobody is shot.
+ */
+export function silenceMs(timings: Pick<Timings, "renewDeadlineMs" | "stopBudgetMs" | "marginMs">): number {
+  return CLOCK_RATE_BOUND * (timings.renewDeadlineMs + timings.stopBudgetMs) + timings.marginMs;
+}

@@ -5,11 +5,15 @@
  */
 import type { Preset, Timings } from "../api/timings.ts";
 import type { Ec2Access } from "../cloud/aws/ec2-access.ts";
+import { CloudError } from "../cloud/errors.ts";
+import type { FencerAccess } from "../cloud/fencing-ports.ts";
 import type { KubeApi } from "../kube/ports.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
+import { FencingDriver } from "../reconcilers/failover-group/fencing-driver.ts";
+import type { FencingLimit } from "../reconcilers/failover-group/fencing-record.ts";
 import { SessionPoller } from "../reconcilers/failover-group/session-poller.ts";
 import type { RegistryModules } from "../reconcilers/registry.ts";
 import { type ControllerCaches, makeCaches, makeLoops, wire } from "../reconcilers/wiring.ts";
@@ -28,11 +32,15 @@ export interface ControllerSettings {
   readonly timings: Timings;
   readonly ambientNamespaces: readonly string[];
   readonly isRecoveryPaused: boolean;
+  /** `fencing.maxPerPeriod` and `fencing.period`; omitted: API.md's. */
+  readonly fencing?: FencingLimit;
 }
 
 export interface ControllerPorts {
   readonly kube: KubeApi;
   readonly ec2: Ec2Access;
+  /** Omitted: this process stops no machines. */
+  readonly fencers?: FencerAccess;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -45,7 +53,18 @@ export interface Composition {
   readonly manager: Manager;
   readonly poller: SessionPoller;
   readonly events: EventRecorder;
+  readonly fencing: FencingDriver;
 }
+
+/** API.md section 2. */
+export const FENCING_LIMIT: FencingLimit = { maxPerPeriod: 2, periodMs: 600_000 };
+
+const NO_FENCERS: FencerAccess = {
+  fencerFor: () => {
+    const detail = { code: "EndpointUnreachable", action: "connect" } as const;
+    return Promise.reject(new CloudError(detail, "this process has no way to stop machines"));
+  },
+};
 
 /** Who writes; also the `component` of its Events. */
 export const FIELD_MANAGER = "understudy-controller";
@@ -91,8 +110,17 @@ export function composeController(settings: ControllerSettings, ports: Controlle
       held.election.assertLeader();
     },
   };
-  const loops = makeLoops(registryModules(settings, ports, { caches, poller, events }), { ...shared, fence });
-  wire(caches, loops, poller);
+  const fencing = new FencingDriver(
+    {
+      ...(settings.fencing ?? FENCING_LIMIT),
+      namespace,
+      ambientNamespaces: settings.ambientNamespaces,
+      requestTimeoutMs: settings.timings.requestTimeoutMs,
+    },
+    { kube, clock, log, metrics, events, sessions: poller, fencers: ports.fencers ?? NO_FENCERS },
+  );
+  const loops = makeLoops(registryModules(settings, ports, { caches, poller, events, fencing }), { ...shared, fence });
+  wire(caches, loops, poller, fencing);
   const identity = `${settings.identity}_${random.uuid()}`;
   const config = { ...ELECTION_TIMINGS[settings.preset], identity, namespace, name: LEADER_LEASE };
   const manager = new Manager(
@@ -115,19 +143,20 @@ export function composeController(settings: ControllerSettings, ports: Controlle
       onLost: ports.onLost,
     },
   );
-  return { manager, poller, events };
+  return { manager, poller, events, fencing };
 }
 
 interface Parts {
   readonly caches: ControllerCaches;
   readonly poller: SessionPoller;
   readonly events: EventRecorder;
+  readonly fencing: FencingDriver;
 }
 
 function registryModules(settings: ControllerSettings, ports: ControllerPorts, parts: Parts): RegistryModules {
   const { kube, ec2, clock, log, metrics } = ports;
   const { timings, namespace, isRecoveryPaused, ambientNamespaces } = settings;
-  const { caches, poller, events } = parts;
+  const { caches, poller, events, fencing } = parts;
   const shared = { kube, clock, log, metrics, events };
   return {
     kube,
@@ -136,6 +165,7 @@ function registryModules(settings: ControllerSettings, ports: ControllerPorts, p
       ...shared,
       sessions: poller,
       caches,
+      fencing,
       settings: { timings, isRecoveryPaused },
       leaseNamespace: namespace,
     },

@@ -13,6 +13,9 @@ export interface MetricSpec {
 
 const LATENCY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+/** A cloud takes seconds to minutes to stop a machine. */
+const FENCE_SECONDS = [0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 900];
+
 export const METRICS = {
   understudy_leader: { type: "gauge", process: "controller", help: "1 while this replica holds the leader Lease" },
   understudy_reconcile_total: {
@@ -90,6 +93,19 @@ export const METRICS = {
     process: "controller",
     help: "Sessions ended by the leader, by kind of end",
     labels: ["end"],
+  },
+  understudy_fence_total: {
+    type: "counter",
+    process: "controller",
+    help: "Steps of stopping a lost member's machine (Stopping, Proven, Failed, Limited)",
+    labels: ["provider", "result"],
+  },
+  understudy_fence_duration_seconds: {
+    type: "histogram",
+    process: "controller",
+    help: "Time from the decision to stop a machine to the proof that it is off",
+    labels: ["provider"],
+    buckets: FENCE_SECONDS,
   },
   understudy_session_renewal_total: {
     type: "counter",

@@ -10,6 +10,7 @@ import { ReconcileLoop } from "../controller/reconcile-loop.ts";
 import { Informer, type InformerModules } from "../kube/informer.ts";
 import { keyOf, type KubeObject, type ObjectKey, type ResourceType } from "../kube/ports.ts";
 import { AwsVirtualIPEnqueuer } from "./aws-virtual-ip/enqueue.ts";
+import type { FencingDriver } from "./failover-group/fencing-driver.ts";
 import type { SessionPoller } from "./failover-group/session-poller.ts";
 import { RECONCILERS, type RegistryModules } from "./registry.ts";
 import { lists } from "./shared/claims.ts";
@@ -57,7 +58,7 @@ export function makeLoops(
 }
 
 /** Connects every source of change with the loops that must look again. */
-export function wire(caches: ControllerCaches, loops: Loops, poller: SessionPoller): void {
+export function wire(caches: ControllerCaches, loops: Loops, poller: SessionPoller, fencing: FencingDriver): void {
   const { groups, nodes, leases, resources } = caches;
   const addresses = new AwsVirtualIPEnqueuer({ virtualIPs: resources.AwsVirtualIP, groups, leases });
   const enqueueGroups = (isConcerned: (group: FailoverGroup) => boolean): void => {
@@ -84,6 +85,7 @@ export function wire(caches: ControllerCaches, loops: Loops, poller: SessionPoll
     });
   }
   poller.onChange((changed) => enqueueGroups((group) => changed.some((node) => concernsNode(group, node))));
+  fencing.onChange((node) => enqueueGroups((group) => concernsNode(group, node)));
 }
 
 /** Objects that the group lists, or that say it holds them: it may have dropped them, or be gone. */

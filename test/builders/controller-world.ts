@@ -7,14 +7,16 @@ import { FAILOVER_GROUP, KINDS } from "../../src/api/kinds.ts";
 import { presetTimings } from "../../src/api/timings.ts";
 import type { Ec2Access } from "../../src/cloud/aws/ec2-access.ts";
 import { Deposed, type Fence } from "../../src/controller/contract.ts";
-import { type KubeApi, KubeError, type ResourceType } from "../../src/kube/ports.ts";
+import { type KubeApi, KubeError, type KubeObject, type ResourceType } from "../../src/kube/ports.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { noMetrics } from "../../src/lib/metrics.ts";
+import { FencingDriver } from "../../src/reconcilers/failover-group/fencing-driver.ts";
 import { SessionPoller } from "../../src/reconcilers/failover-group/session-poller.ts";
 import type { RegistryModules } from "../../src/reconcilers/registry.ts";
 import type { EventSink } from "../../src/reconcilers/shared/sources.ts";
 import { type ControllerCaches, type Loops, makeCaches, makeLoops, wire } from "../../src/reconcilers/wiring.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
+import { FakeMachines } from "../fakes/fake-machines.ts";
 import { InProcessKube } from "../fakes/in-process-kube.ts";
 import { seededRandom } from "../fakes/seeded-random.ts";
 import { ScriptedAgent } from "./scripted-agent.ts";
@@ -35,9 +37,10 @@ export class Replica {
   readonly poller: SessionPoller;
   readonly #loops: Loops;
   readonly #caches: ControllerCaches;
+  readonly #fencing: FencingDriver;
   #isLeader = false;
 
-  constructor(kube: KubeApi, clock: FakeClock, told: ToldEvent[]) {
+  constructor(kube: KubeApi, clock: FakeClock, told: ToldEvent[], machines: FakeMachines) {
     const shared = { clock, random: seededRandom(7), log: silentLog, metrics: noMetrics };
     this.#caches = makeCaches(LEASES, { ...shared, api: kube });
     this.poller = new SessionPoller({ namespace: LEASES, timings: TIMINGS }, { kube, ...shared });
@@ -49,6 +52,17 @@ export class Replica {
     const events: EventSink = { tell: (_object, type, reason, message) => void told.push({ type, reason, message }) };
     const { groups, nodes, leases } = this.#caches;
     const ec2: Ec2Access = { knowledgeOf: () => Promise.reject(new Error("no cloud in this world")) };
+    const fencing = new FencingDriver(
+      {
+        namespace: LEASES,
+        ambientNamespaces: ["*"],
+        maxPerPeriod: 2,
+        periodMs: 600_000,
+        requestTimeoutMs: TIMINGS.requestTimeoutMs,
+      },
+      { ...shared, kube, events, sessions: this.poller, fencers: machines },
+    );
+    this.#fencing = fencing;
     const modules: RegistryModules = {
       kube,
       caches: this.#caches,
@@ -58,6 +72,7 @@ export class Replica {
         events,
         sessions: this.poller,
         caches: this.#caches,
+        fencing,
         settings: { timings: TIMINGS, isRecoveryPaused: false },
         leaseNamespace: LEASES,
       },
@@ -73,7 +88,7 @@ export class Replica {
       },
     };
     this.#loops = makeLoops(modules, { ...shared, fence });
-    wire(this.#caches, this.#loops, this.poller);
+    wire(this.#caches, this.#loops, this.poller, fencing);
     for (const informer of this.#informers()) informer.start();
   }
 
@@ -92,6 +107,7 @@ export class Replica {
   kill(): void {
     this.#isLeader = false;
     this.poller.stop();
+    this.#fencing.stop();
     for (const loop of Object.values(this.#loops)) void loop.stop();
     for (const informer of this.#informers()) void informer.stop();
   }
@@ -140,13 +156,20 @@ export class ControllerWorld {
   readonly kube = InProcessKube.create({ clock: this.clock });
   readonly told: ToldEvent[] = [];
   readonly agents = new Map<string, ScriptedAgent>();
+  /** The machines that Nodes name; one that is switched off takes its agent with it. */
+  readonly machines = new FakeMachines(this.clock);
   /** Most agents that served at one instant. */
   mostServing = 0;
   controller: Replica;
   #replicas = 0;
 
   private constructor() {
-    this.controller = new Replica(this.kube.sibling({ userAgent: "controller-0" }), this.clock, this.told);
+    this.controller = new Replica(
+      this.kube.sibling({ userAgent: "controller-0" }),
+      this.clock,
+      this.told,
+      this.machines,
+    );
   }
 
   static async create(nodes: readonly string[], spec: object = {}): Promise<ControllerWorld> {
@@ -159,13 +182,18 @@ export class ControllerWorld {
   }
 
   async addNode(node: string): Promise<ScriptedAgent> {
-    await this.kube.create(NODE, { metadata: { name: node } });
+    const instanceId = `i-${node}`;
+    const providerID = `aws:///eu-central-1a/${instanceId}`;
+    await this.kube.create(NODE, { metadata: { name: node }, spec: { providerID } } as KubeObject);
     const kube = this.kube.sibling({ userAgent: `agent-${node}` });
     const agent = new ScriptedAgent(
       { node, leaseNamespace: LEASES, group: KEY, timings: TIMINGS },
       { kube, clock: this.clock },
     );
     this.agents.set(node, agent);
+    this.machines.add(instanceId, {
+      onPower: (isOn) => (isOn ? void agent.start() : agent.crash()),
+    });
     await agent.start();
     return agent;
   }
@@ -192,7 +220,7 @@ export class ControllerWorld {
     if (kill) this.controller.kill();
     this.#replicas++;
     const kube = this.kube.sibling({ userAgent: `controller-${this.#replicas}` });
-    this.controller = new Replica(kube, this.clock, this.told);
+    this.controller = new Replica(kube, this.clock, this.told, this.machines);
     this.controller.lead();
   }
 
@@ -203,7 +231,7 @@ export class ControllerWorld {
       this.clock.setTimer(afterMs, () => this.replaceController());
     });
     this.controller.kill();
-    const victim = new Replica(mortal, this.clock, this.told);
+    const victim = new Replica(mortal, this.clock, this.told, this.machines);
     this.controller = victim;
     victim.lead();
     return { isDead: () => mortal.isDead };

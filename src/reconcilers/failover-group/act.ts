@@ -16,6 +16,7 @@ import { parseDurationMs } from "../../lib/duration.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import type { EventSink } from "../shared/sources.ts";
+import type { Fencing } from "./fencing-driver.ts";
 import type { GroupMemory } from "./memory.ts";
 import type { Seen } from "./seen.ts";
 import type { Sessions } from "./session-poller.ts";
@@ -31,6 +32,7 @@ export interface ActModules {
   readonly sessions: Sessions;
   readonly memory: GroupMemory;
   readonly leaseNamespace: string;
+  readonly fencing: Fencing;
   /** Deadline of each write, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -60,6 +62,12 @@ export async function actOnGroup(
       memory.mark(uid, step.epoch, { plannedMs: clock.monotonicMs() });
       await revoke(step, modules);
       memory.mark(uid, step.epoch, { revokedMs: clock.monotonicMs() });
+      return;
+    case "Fence":
+      modules.fencing.want(step.order, fence);
+      return;
+    case "Boot":
+      modules.fencing.boot(step.order, fence);
       return;
     case "Grant":
       await writeStatus(key, step.status, step.resourceVersion, modules);

@@ -6,6 +6,7 @@
  */
 import { activationOrder } from "../../api/activation-order.ts";
 import { notImplementedFields } from "../../api/implemented.ts";
+import { fenceTargetOf, fencingOf } from "./fencing-target.ts";
 import { holderOf } from "./holder.ts";
 import { openMove, type Seen } from "./seen.ts";
 
@@ -163,6 +164,25 @@ const membersCouldActivate: GroupCheck = (seen) =>
     });
   });
 
+/** Proof that a member is off could be had: its machine is known, and this identity may stop it. */
+const machinesCouldBeStopped: GroupCheck = (seen) => {
+  const fencing = fencingOf(seen);
+  if (fencing === undefined) return [];
+  const inSpec = seen.members.filter((member) => member.position !== undefined && member.nodeObject !== undefined);
+  return inSpec.flatMap((member): Problem[] => {
+    const target = fenceTargetOf(seen, fencing, member);
+    if (!target.ok) return [{ preflight: target.reason, message: target.message, blocks: "Nothing" }];
+    const check = member.fenceCheck;
+    if (check?.result === "Passed") return [];
+    if (check === undefined) {
+      const message = `whether the machine of ${member.node} may be stopped has not been checked yet`;
+      return [{ preflight: "NotChecked", message, blocks: "Nothing" }];
+    }
+    const preflight = check.result === "Failed" ? "Failed" : "NotChecked";
+    return [{ preflight, message: `fencing could not stop ${member.node}: ${check.message}`, blocks: "Nothing" }];
+  });
+};
+
 const CHECKS: readonly GroupCheck[] = [
   dependenciesHaveAnOrder,
   objectsExist,
@@ -171,6 +191,7 @@ const CHECKS: readonly GroupCheck[] = [
   membersExist,
   objectsPass,
   membersCouldActivate,
+  machinesCouldBeStopped,
   objectsAreChecked,
 ];
 

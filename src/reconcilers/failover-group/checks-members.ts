@@ -238,6 +238,9 @@ export function memberVerdicts(seen: Seen, wallMs: number): MemberVerdict[] {
 
 function verdictOf(seen: Seen, member: MemberSeen, holder: Holder, wallMs: number): MemberVerdict {
   const session = sessionWord(member);
+  if (member.fence.phase === "Working" && member.fence.order.session === member.session.verdict.session) {
+    return { node: member.node, session, state: "Fencing", message: "its machine is being stopped" };
+  }
   if ((holder.state === "Holding" || holder.state === "Vetoed") && holder.node === member.node) {
     return { node: member.node, session, state: "Active" };
   }

@@ -13,7 +13,8 @@ const MAX_HISTORY = 16;
 export interface Draft {
   readonly seen: Seen;
   readonly now: Instant;
-  readonly holder: Holder;
+  /** Replaced when a person vouches for its end (force-promote). */
+  holder: Holder;
   /** The status that the controller wants. */
   readonly status: ControllerStatus;
   /** What must happen before the status is written, in order. */
@@ -24,6 +25,8 @@ export interface Draft {
   readonly lookAgainMs: number[];
   /** What keeps the group from being granted, for the conditions. */
   blocked: Blocked | undefined;
+  /** Proof is awaited that this member is off. */
+  fencing: { readonly node: string; readonly message: string } | undefined;
 }
 
 export interface Blocked {
@@ -51,6 +54,7 @@ export function newDraft(seen: Seen, now: Instant): Draft {
     after: [],
     lookAgainMs: [],
     blocked: undefined,
+    fencing: undefined,
   };
 }
 

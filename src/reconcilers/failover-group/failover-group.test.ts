@@ -102,6 +102,7 @@ describe("a FailoverGroup that loses its member", () => {
 
   it("waits for proof when fencing is Required, and the out-of-service taint is one", async () => {
     const world = await readyWorld({ fencing: { policy: "Required", awsStopInstance: {} } });
+    world.machines.fail("powerOff", { error: "NotAuthorized" });
     world.agent("node1").crash();
     await world.until((group) => condition(group, "Stalled")?.reason === "FenceUnproven", 10_000);
     expect((await world.group()).status?.active?.node).toBe("node1");

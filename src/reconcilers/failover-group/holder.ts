@@ -46,7 +46,7 @@ export function holderOf(seen: Seen): Holder {
   const fate = fateOf(member, grant);
   if (fate.state !== "Revocable" && fate.state !== "Expired") return fate;
   if (fate.state === "Revocable" && fate.end === "Fenced") return fate;
-  const by = vetoes(seen, grant);
+  const by = vetoes(seen.members, grant);
   return by.length > 0 ? { state: "Vetoed", node: grant.node, by } : fate;
 }
 
@@ -59,8 +59,11 @@ function fateOf(member: MemberSeen, grant: Grant): Holder {
     return { state: "Holding", node, isHeard: false };
   }
   const isVouchedOff = member.nodeObject?.isOutOfService === true;
+  if (verdict.state === "Ended" && verdict.end !== "Expired") return { state: "Down", node, proof: verdict.end };
+  if (isProvenOff(member, grant)) {
+    return { state: "Revocable", node, session: grant.session, end: "Fenced", lease, sinceMs: undefined };
+  }
   if (verdict.state === "Ended") {
-    if (verdict.end !== "Expired") return { state: "Down", node, proof: verdict.end };
     return isVouchedOff ? { state: "Down", node, proof: "Fenced" } : { state: "Expired", node };
   }
   // Whoever vouches that a VM is off is not believed while its session is seen to be renewed.
@@ -82,7 +85,13 @@ function fateOf(member: MemberSeen, grant: Grant): Holder {
   return { state: "Holding", node, isHeard: !isQuiet };
 }
 
-function reportedInactive(report: Report | undefined, grant: Grant): boolean {
+/** Its machine was off while this very version of its Lease was the newest: a later one is a sign of life. */
+function isProvenOff({ fence, session }: MemberSeen, grant: Grant): boolean {
+  if (fence.phase !== "Proven") return false;
+  return fence.order.session === grant.session && fence.order.leaseVersion === session.lease?.metadata.resourceVersion;
+}
+
+export function reportedInactive(report: Report | undefined, grant: Grant): boolean {
   return report?.state === "Inactive" && report.session === grant.session && report.epoch === grant.epoch;
 }
 
@@ -94,8 +103,8 @@ export function reportsUnder(report: Report | undefined, grant: Grant | undefine
 }
 
 /** Live peers whose promise to the holder, under this grant, is open; none once a peer relays the holder's own "down". */
-function vetoes(seen: Seen, grant: Grant): string[] {
-  const promises = seen.members.flatMap(({ node, report, session }) => {
+export function vetoes(members: readonly Pick<MemberSeen, "node" | "report" | "session">[], grant: Grant): string[] {
+  const promises = members.flatMap(({ node, report, session }) => {
     const promise = report?.promise;
     const isLive = session.verdict.state === "Live" && report?.session === session.verdict.session;
     if (promise === undefined || !isLive || node === grant.node) return [];

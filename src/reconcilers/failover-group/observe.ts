@@ -11,6 +11,9 @@ import { LEASE, type Lease } from "../../api/session-lease.ts";
 import type { KubeApi, ObjectKey } from "../../kube/ports.ts";
 import { type Claimable, claimedElsewhere } from "../shared/claims.ts";
 import type { Caches, Node } from "../shared/sources.ts";
+import type { Fencing } from "./fencing-driver.ts";
+import { fenceTargetOf, fencingOf, identityOf } from "./fencing-target.ts";
+import { IDLE } from "./fencing-view.ts";
 import type { GroupSettings, MemberSeen, Memory, NodeSeen, ObjectSeen, ResourceSeen, Seen } from "./seen.ts";
 import type { Sessions } from "./session-poller.ts";
 import type { Condition, FailoverGroup, GroupResource } from "./types.ts";
@@ -22,6 +25,8 @@ export interface ObserveModules {
   readonly settings: GroupSettings;
   /** The installation's namespace, in which the session Leases live. */
   readonly leaseNamespace: string;
+  /** Absent where nobody is to be stopped: whoever only looks. */
+  readonly fencing?: Fencing | undefined;
 }
 
 const OUT_OF_SERVICE = "node.kubernetes.io/out-of-service";
@@ -40,7 +45,7 @@ export async function observeGroup(key: ObjectKey, memory: Memory, modules: Obse
     if (lease === undefined) readAfter.delete(node);
     else sessions.answered(lease);
   }
-  return {
+  const seen = {
     group,
     members: nodes.map((node) => memberSeen(group, node, readAfter.has(node), modules)),
     resources: group.spec.resources.map((resource) => resourceSeen(group, resource, caches)),
@@ -48,6 +53,17 @@ export async function observeGroup(key: ObjectKey, memory: Memory, modules: Obse
     memory,
     settings,
   };
+  return { ...seen, members: seen.members.map((member) => withCheck(seen, member, modules)) };
+}
+
+/** Adds whether the member's machine could be stopped, as last asked; asking goes on beside. */
+function withCheck(seen: Seen, member: MemberSeen, { fencing: driver }: ObserveModules): MemberSeen {
+  const fencing = fencingOf(seen);
+  if (driver === undefined || fencing === undefined || member.position === undefined) return member;
+  const target = fenceTargetOf(seen, fencing, member);
+  if (!target.ok) return member;
+  const fenceCheck = driver.checkOf(member.node, target.vm, identityOf(seen, fencing));
+  return fenceCheck === undefined ? member : { ...member, fenceCheck };
 }
 
 /** Members in the order of the spec, then whoever holds or reports without being one. */
@@ -76,13 +92,18 @@ function memberSeen(
   const position = group.spec.members.findIndex((member) => member.node === node);
   const nodeObject = modules.caches.nodes.get({ namespace: "", name: node });
   const report = group.status?.reports?.find((entry) => entry.node === node);
+  const session = modules.sessions.view(node);
+  const named = [group.spec.members[position]?.providerID, nodeObject?.spec?.providerID, session.facts?.providerId];
   return {
     node,
     ...(position < 0 ? {} : { position }),
     ...(nodeObject === undefined ? {} : { nodeObject: nodeSeen(nodeObject) }),
-    session: modules.sessions.view(node),
+    session,
     isSessionReadAfterGroup,
     ...(report === undefined ? {} : { report }),
+    providerIds: [...new Set(named.flatMap((id) => (id === undefined || id === "" ? [] : [id])))],
+    fence: modules.fencing?.viewOf(node) ?? IDLE,
+    isBooted: modules.fencing?.isBooted(node, session.verdict.session ?? "") === true,
   };
 }
 
@@ -111,7 +132,7 @@ interface AnyResource extends Claimable {
         readonly active?: { readonly node: string; readonly epoch: number } | undefined;
         readonly conditions?: readonly Condition[] | undefined;
         readonly primary?: { readonly epoch: number } | undefined;
-        readonly inSync?: { readonly epoch: number } | undefined;
+        readonly inSync?: { readonly epoch: number; readonly members: readonly string[] } | undefined;
       }
     | undefined;
 }
@@ -126,6 +147,7 @@ function objectSeen(kind: ResourceKind, object: AnyResource, group: FailoverGrou
     conditions: conditions ?? [],
     ...(active === undefined ? {} : { active }),
     epochs: [primary?.epoch ?? 0, inSync?.epoch ?? 0],
+    ...(inSync === undefined ? {} : { inSync: inSync.members }),
     ...(elsewhere === undefined ? {} : { claimedElsewhere: elsewhere }),
   };
 }

@@ -66,6 +66,8 @@ export function readyOf(draft: Draft, joined: readonly JoinedResource[], isGrant
     );
   }
   if (isGranting) return bringingUp(draft);
+  if (draft.fencing !== undefined)
+    return no(blocked?.stalled === undefined ? "FailingOver" : "Blocked", draft.fencing.message);
   if (isHeld(draft)) return readyWhileHeld(draft, joined);
   if (blocked === undefined) return no("FailingOver", "nobody holds the group");
   return no(blocked.reason === "Paused" ? "Blocked" : blocked.reason, blocked.message);
@@ -114,8 +116,9 @@ export function progressOf(draft: Draft, ready: WantedCondition, isGranting: boo
     wanted("FailoverGroup", "Reconciling", "True", reason, ready.message),
   ];
   if (status.hold !== undefined) return isHeld(draft) ? working("Deactivating") : [];
-  if (status.target !== undefined) return working("Moving");
+  if (status.target !== undefined && draft.fencing === undefined) return working("Moving");
   if (isGranting) return working("Activating");
+  if (draft.fencing !== undefined) return working("Fencing");
   switch (ready.reason) {
     case "Activating":
     case "Switchover":
@@ -134,6 +137,7 @@ export function phaseOf(draft: Draft, ready: WantedCondition, isGranting: boolea
   if (ready.status === "True") return "Active";
   if (blocked?.stalled !== undefined) return "Blocked";
   if (isGranting) return "Activating";
+  if (draft.fencing !== undefined) return "FailingOver";
   if (isHeld(draft)) {
     if (status.target !== undefined) return "Deactivating";
     return openMove(status.history) === undefined ? "Active" : "Activating";

@@ -19,6 +19,7 @@ import {
   tell,
 } from "./draft.ts";
 import { type Holder, otherClaimants } from "./holder.ts";
+import { asIfFenced, fenceTimes, mustAwaitProof, planFence, silentHolder } from "./plan-fencing.ts";
 import { chooseCandidate, type Choice, earlierMembersMissing, type Wish } from "./plan-candidates.ts";
 import { type MemberSeen, memberOf, type Seen } from "./seen.ts";
 import type { Step } from "./steps.ts";
@@ -32,7 +33,8 @@ export interface Grant {
 /** Plans the transfer if one is due; returns the grant that the status of the draft now contains. */
 export function considerTransfer(draft: Draft): Grant | undefined {
   const { holder, status } = draft;
-  if (holder.state === "Holding" || holder.state === "Vetoed") return undefined;
+  if (holder.state === "Vetoed") return undefined;
+  if (holder.state === "Holding" || (status.hold === undefined && mustAwaitProof(draft))) return fenceIfSilent(draft);
   if (status.hold !== undefined) {
     if (holder.state === "Revocable") draft.before.push(revocation(holder, nextEpoch(draft.seen)));
     return forgetHolder(draft);
@@ -46,6 +48,9 @@ export function considerTransfer(draft: Draft): Grant | undefined {
   const choice = chooseCandidate(draft.seen, draft.now.wallMs, wishOf(draft));
   if (choice === undefined) {
     draft.blocked = nobody(draft.seen);
+    // Proof is recorded also when nobody follows: another leader need not obtain it again.
+    if (holder.state === "Revocable" && holder.end === "Fenced")
+      draft.before.push(revocation(holder, nextEpoch(draft.seen)));
     if (isStillLooking(draft.seen)) return undefined;
     holdAfterUncleanStop(draft);
     return forgetHolder(draft);
@@ -54,14 +59,37 @@ export function considerTransfer(draft: Draft): Grant | undefined {
   const claimants = otherClaimants(draft.seen, holder.state === "None" ? [choice.node] : [choice.node, holder.node]);
   const first = claimants.find((member) => member.session.verdict.state !== "Revocable");
   if (first !== undefined) {
-    draft.blocked = {
-      reason: "Blocked",
-      message: `${first.node} reports epoch ${first.report?.epoch} ${first.report?.state} under a session that may be in force`,
-    };
+    draft.blocked = { reason: "Blocked", message: claimOf(first) };
     return forgetHolder(draft);
   }
   for (const claimant of claimants) draft.before.push(endOf(claimant, nextEpoch(draft.seen)));
   return grantTo(draft, choice, cause);
+}
+
+function claimOf({ node, report }: MemberSeen): string {
+  return `${node} reports epoch ${report?.epoch} ${report?.state} under a session that may be in force`;
+}
+
+/**
+ * Orders proof that a holder which fell silent is off, if the group would be granted with it: nothing stands in the way,
+ * and somebody can take over.
+ */
+function fenceIfSilent(draft: Draft): undefined {
+  const silent = silentHolder(draft);
+  if (silent === undefined || draft.status.hold !== undefined) return undefined;
+  const after = asIfFenced(draft, silent);
+  const obstacle = obstacleTo(draft, causeOf(draft)) ?? obstacleTo(after, causeOf(after));
+  const choice = obstacle === undefined ? chooseCandidate(after.seen, draft.now.wallMs, wishOf(after)) : undefined;
+  const others = choice === undefined ? [] : otherClaimants(after.seen, [choice.node, silent.member.node]);
+  const claimant = others.find((member) => member.session.verdict.state !== "Revocable");
+  if (choice !== undefined && claimant === undefined) {
+    planFence(draft, silent, choice);
+    return undefined;
+  }
+  if (draft.holder.state === "Holding") return undefined;
+  draft.blocked =
+    obstacle ?? (claimant === undefined ? nobody(draft.seen) : { reason: "Blocked", message: claimOf(claimant) });
+  return undefined;
 }
 
 function nobody(seen: Seen): Blocked {
@@ -86,7 +114,6 @@ function grantTo(draft: Draft, choice: Choice, cause: Cause): Grant {
   const from = holder.state === "None" ? undefined : holder.node;
   closeAsFailed(draft, `${from ?? "the member"} was lost before the group was Ready`);
   draft.before.push(
-    ...fenceSteps(draft),
     ...(holder.state === "Revocable" ? [revocation(holder, nextEpoch(draft.seen))] : []),
     ...sealSteps(seen, epoch),
   );
@@ -119,7 +146,9 @@ function grantTo(draft: Draft, choice: Choice, cause: Cause): Grant {
 function detection(draft: Draft): MoveSteps {
   const { holder, seen, now } = draft;
   if (holder.state !== "Revocable") return {};
-  const changedAtMs = memberOf(seen, holder.node)?.session.changedAtMs;
+  const member = memberOf(seen, holder.node);
+  if (member?.fence.phase === "Proven" && holder.end === "Fenced") return fenceTimes(member);
+  const changedAtMs = member?.session.changedAtMs;
   return changedAtMs === undefined ? {} : { detect: formatDuration(now.monotonicMs - changedAtMs) };
 }
 
@@ -131,11 +160,6 @@ export function nextEpoch(seen: Seen): number {
     ...(entry.object?.epochs ?? []),
   ]);
   return 1 + Math.max(0, seen.group.status?.epoch ?? 0, ...reported, ...carried);
-}
-
-/** Place of the fencing steps: proof through the cloud before the session is ended (DESIGN 4.3, 4.10). None exists yet. */
-function fenceSteps(_draft: Draft): Step[] {
-  return [];
 }
 
 /** Place of the seals: every MirrorDisk of the group gets the new epoch before the grant (DESIGN 4.4). None exists yet. */
@@ -161,14 +185,6 @@ function obstacleTo(draft: Draft, cause: Cause): Blocked | undefined {
       reason: "Blocked",
       ...(problem.stalled === undefined ? {} : { stalled: problem.stalled }),
       message: problem.message,
-    };
-  }
-  const isLost = holder.state === "Expired" || (holder.state === "Revocable" && holder.end === "Expired");
-  if (isLost && seen.group.spec.fencing?.policy === "Required") {
-    return {
-      reason: "Blocked",
-      stalled: "FenceUnproven",
-      message: `${holder.node} is not proven off: fencing.policy is Required, and stopping VMs is not implemented in this version. Taint its Node with node.kubernetes.io/out-of-service once it is off`,
     };
   }
   const isAsked = cause === "Requested" || status.target?.cause === "Requested";

@@ -11,7 +11,9 @@ import { isSameStatus } from "../../controller/status-writer.ts";
 import { FINALIZERS } from "../../api/kinds.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { type Draft, isoTime, newDraft } from "./draft.ts";
+import { considerBoot } from "./plan-fencing.ts";
 import { considerMove } from "./plan-moves.ts";
+import { isGroupUp } from "./plan-ready.ts";
 import { acceptOperation, carryOutOperation } from "./plan-operations.ts";
 import { joinResources } from "./plan-resources.ts";
 import { describe } from "./plan-status.ts";
@@ -47,9 +49,11 @@ export function planGroup(seen: Seen, now: Instant): Plan<Step> {
     carryOutOperation(draft);
   }
   const hadTarget = draft.status.target !== undefined;
-  considerMove(draft, joinResources(seen, draft.status.active, draft.status.operation));
+  const joined = joinResources(seen, draft.status.active, draft.status.operation);
+  considerMove(draft, joined);
   const grant = considerTransfer(draft);
   if (!hadTarget && draft.status.target !== undefined) draft.after.push({ do: "NoteMove", epoch: nextEpoch(seen) });
+  if (grant === undefined && isGroupUp(draft, joined)) considerBoot(draft);
   describe(draft, grant !== undefined);
   return finish(draft, grant === undefined ? undefined : { node: grant.choice.node, epoch: grant.epoch });
 }

@@ -11,6 +11,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import type { EventSink } from "../shared/sources.ts";
 import { actOnGroup, measureGroup } from "./act.ts";
+import type { Fencing } from "./fencing-driver.ts";
 import { GroupMemory } from "./memory.ts";
 import { observeGroup, type ObserveModules } from "./observe.ts";
 import { planGroup } from "./plan.ts";
@@ -24,6 +25,7 @@ export interface FailoverGroupModules extends ObserveModules {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly events: EventSink;
+  readonly fencing: Fencing;
 }
 
 /** Deadline of a write: longer than a session's request timeout would only delay a failover. In milliseconds. */

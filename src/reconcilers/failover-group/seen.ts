@@ -4,6 +4,7 @@
  */
 import type { ResourceKind } from "../../api/kinds.ts";
 import type { Timings } from "../../api/timings.ts";
+import type { FenceCheck, FenceView } from "./fencing-view.ts";
 import type { SessionView } from "./session-observer.ts";
 import type { Condition, FailoverGroup, GroupResource, HistoryEntry, Report } from "./types.ts";
 
@@ -24,6 +25,14 @@ export interface MemberSeen {
   /** The session's Lease was read after the group was: only then does another holder in it prove a new life. */
   readonly isSessionReadAfterGroup: boolean;
   readonly report?: Report;
+  /** What the group, the Node and the agent say which machine this is; no word twice. */
+  readonly providerIds: readonly string[];
+  /** What this leader knows about stopping its machine. */
+  readonly fence: FenceView;
+  /** This leader has begun to start its machine again. */
+  readonly isBooted: boolean;
+  /** Whether its machine could be stopped; undefined: not checked yet, or not wanted. */
+  readonly fenceCheck?: FenceCheck;
 }
 
 /** The object that `spec.resources[]` refers to. */
@@ -35,6 +44,8 @@ export interface ObjectSeen {
   readonly active?: { readonly node: string; readonly epoch: number };
   /** Epochs that it carries besides (a disk's seal and in-sync record). */
   readonly epochs: readonly number[];
+  /** Members whose copy holds every acknowledged write; undefined: nothing is recorded. */
+  readonly inSync?: readonly string[];
   /** Another group or object holds what this one claims: the sentence that says so. */
   readonly claimedElsewhere?: string;
 }

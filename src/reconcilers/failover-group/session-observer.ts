@@ -11,7 +11,7 @@
  * renewTime, another process's clock).
  */
 import { LEASE_ANNOTATIONS, type Lease, type NodeFacts, type SessionEnd } from "../../api/session-lease.ts";
-import { PRESETS, presetTimings, revokeWaitMs, type Timings } from "../../api/timings.ts";
+import { PRESETS, presetTimings, revokeWaitMs, silenceMs, type Timings } from "../../api/timings.ts";
 import { assert } from "../../lib/assert.ts";
 import type { Instant } from "../../lib/clock.ts";
 
@@ -40,6 +40,11 @@ export interface SessionView {
   readonly facts?: NodeFacts;
   /** Arrival of the read that last showed a change, on the leader's monotonic clock. */
   readonly changedAtMs?: number;
+  /**
+   * From when, on the leader's monotonic clock, the holder has taken everything down or lives on promises, if it works at
+   * all: rho*(R+S)+M of unbroken reads without a change. Whether it ended or not; absent while the reads are broken.
+   */
+  readonly silentAtMs?: number;
 }
 
 interface Count {
@@ -104,12 +109,17 @@ export class SessionObserver {
 
   view(node: string, now: Instant): SessionView {
     const count = this.#counts.get(node);
-    if (count === undefined) return { node, verdict: this.#verdictWithoutLease(node, now) };
+    if (count === undefined) {
+      const verdict = this.#verdictWithoutLease(node, now);
+      return { node, verdict, ...(verdict.state === "Revocable" ? { silentAtMs: verdict.sinceMonotonicMs } : {}) };
+    }
     const facts = factsOf(count.lease);
+    const silentAtMs = count.unchangedSince.monotonicMs + silentAfterMs(count.bounds, now);
     return {
       node,
       verdict: this.#verdict(count, now),
       lease: count.lease,
+      ...(this.#isUnbroken(now) ? { silentAtMs } : {}),
       ...(facts === undefined ? {} : { facts }),
       ...(count.isSeenChanging ? { changedAtMs: count.unchangedSince.monotonicMs } : {}),
     };
@@ -215,6 +225,13 @@ function waitMs(bounds: Bounds, now: Instant): number {
   return Math.max(current, revokeWaitMs(bounds.previous.timings));
 }
 
+/** As `waitMs`, for the holder's own take-down. */
+function silentAfterMs(bounds: Bounds, now: Instant): number {
+  const current = silenceMs(bounds.current);
+  if (bounds.previous === undefined || now.monotonicMs >= bounds.previous.untilMonotonicMs) return current;
+  return Math.max(current, silenceMs(bounds.previous.timings));
+}
+
 function quietAfterMs(bounds: Bounds): number {
   return bounds.current.renewDeadlineMs;
 }
@@ -235,9 +252,10 @@ function nextBounds(before: Bounds, published: Timings, arrival: Instant): Bound
 export function timingsOf(lease: Lease): Timings {
   const published = parseJson(lease.metadata.annotations?.[LEASE_ANNOTATIONS.timings]);
   if (!isRecord(published)) return LARGEST_PRESET;
-  const { sessionDurationMs, marginMs, renewDeadlineMs } = published;
+  const { sessionDurationMs, marginMs, renewDeadlineMs, stopBudgetMs } = published;
   if (!isPositive(sessionDurationMs) || !isPositive(marginMs) || !isPositive(renewDeadlineMs)) return LARGEST_PRESET;
-  return { ...LARGEST_PRESET, sessionDurationMs, marginMs, renewDeadlineMs };
+  const own = isPositive(stopBudgetMs) ? { stopBudgetMs } : {};
+  return { ...LARGEST_PRESET, sessionDurationMs, marginMs, renewDeadlineMs, ...own };
 }
 
 export function factsOf(lease: Lease): NodeFacts | undefined {

@@ -3,6 +3,7 @@
  * them out in order and stops at the first that fails.
  */
 import type { Lease } from "../../api/session-lease.ts";
+import type { BootOrder, FenceOrder } from "./fencing-view.ts";
 import type { ControllerStatus, HistoryEntry } from "./types.ts";
 
 export type Step =
@@ -20,6 +21,10 @@ export type Step =
       readonly epoch: number;
       readonly lease: Lease | undefined;
     }
+  /** Asks the driver to obtain proof that the machine is off; it goes on beside the plan. */
+  | { readonly do: "Fence"; readonly order: FenceOrder }
+  /** Asks the driver to start a machine that this product stopped. */
+  | { readonly do: "Boot"; readonly order: BootOrder }
   /** The grant: the whole status by compare-and-set on the group as it was seen. */
   | {
       readonly do: "Grant";
