@@ -1,16 +1,16 @@
 /** What a sandbox could leave behind on the host: everything that a run must give back. */
 import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { allPids, SANDBOX_MARKER } from "../../src/sandbox/launcher/processes.ts";
+import { allPids } from "../../src/sandbox/launcher/processes.ts";
 import { run } from "../../src/sandbox/network/ip-command.ts";
 
+/** The host's own network and mounts: no sandbox may change them, whichever runs. */
 export interface HostState {
-  readonly processes: readonly string[];
-  readonly namespaces: readonly string[];
   readonly links: readonly string[];
-  readonly addressesAndRoutes: readonly string[];
+  readonly addresses: readonly string[];
+  readonly routes: readonly string[];
+  readonly rules: readonly string[];
   readonly mounts: readonly string[];
-  readonly directories: readonly string[];
   readonly forwarding: string;
 }
 
@@ -18,34 +18,44 @@ export async function hostState(): Promise<HostState> {
   const lines = async (...argv: string[]): Promise<string[]> =>
     (await run("ip", argv)).split("\n").filter((line) => line !== "");
   return {
-    processes: sandboxProcesses(),
-    namespaces: await namespaces(),
     links: (await lines("-o", "link", "show")).map((line) => line.split(":")[1]?.trim() ?? ""),
-    addressesAndRoutes: [...(await lines("-br", "addr", "show")), ...(await lines("route", "show", "table", "all"))],
+    addresses: await lines("-br", "addr", "show"),
+    routes: await lines("route", "show", "table", "all"),
+    rules: await lines("rule", "show"),
     mounts: readFileSync("/proc/self/mountinfo", "utf8")
       .split("\n")
-      .flatMap((line) => line.split(" ")[4] ?? []),
-    directories: readdirSync(tmpdir()).filter((name) => name.startsWith("understudy-sandbox-")),
+      .flatMap((line) => line.split(" ")[4] ?? [])
+      .filter((path) => !path.startsWith("/run/netns/")),
     forwarding: readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim(),
   };
 }
 
-async function namespaces(): Promise<string[]> {
-  const text = await run("ip", ["netns", "list"]);
-  return text.split("\n").filter((line) => /^us-[0-9a-f]{6}-/.test(line));
+/** Processes, namespaces and directories of one sandbox; other sandboxes on this machine are not its business. */
+export function leftoversOf(id: string): string[] {
+  if (!/^[0-9a-f]{6}$/.test(id)) throw new RangeError(`no sandbox id: ${id}`);
+  const namespaces = entriesOf("/run/netns").filter((name) => name.startsWith(`us-${id}-`));
+  const directories = entriesOf(tmpdir()).filter((name) => name === `understudy-sandbox-${id}`);
+  return [...processesOf(id), ...namespaces, ...directories];
 }
 
-/** Processes of any sandbox: by its marker, or because they run a program of one of its machines. */
-function sandboxProcesses(): string[] {
-  return allPids()
-    .flatMap((pid) => {
-      try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-        const isMarked = readFileSync(`/proc/${pid}/environ`, "utf8").includes(SANDBOX_MARKER);
-        return isMarked || /understudy-sandbox-[0-9a-f]{6}\/vms\//.test(command) ? [command.slice(0, 160)] : [];
-      } catch {
-        return []; // it ended while we looked
-      }
-    })
-    .sort();
+/** By marker, by the files they use, or by the namespace they were started for: all of these carry the id. */
+function processesOf(id: string): string[] {
+  const isOurs = new RegExp(`(UNDERSTUDY_SANDBOX(_VM)?=|understudy-sandbox-|us-)${id}`);
+  return allPids().flatMap((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+      const environment = readFileSync(`/proc/${pid}/environ`, "utf8").replaceAll("\0", " ");
+      return isOurs.test(`${command} ${environment}`) ? [`${pid} ${command.slice(0, 160)}`] : [];
+    } catch {
+      return []; // it ended while we looked
+    }
+  });
+}
+
+function entriesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return []; // it is removed with its last entry
+  }
 }

@@ -15,7 +15,7 @@ import { sleep } from "../../src/lib/clock.ts";
 import { whyNoNamespaces } from "../../src/sandbox/launcher/namespaces.ts";
 import { pidsWithEnvironment, SANDBOX_MARKER } from "../../src/sandbox/launcher/processes.ts";
 import type { SandboxRecord } from "../../src/sandbox/launcher/state-directory.ts";
-import { hostState } from "./host-state.ts";
+import { hostState, leftoversOf } from "./host-state.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const reason = await whyNoNamespaces("f00f00");
@@ -62,10 +62,11 @@ function orchestratorOf(id: string): number {
 describe.each(modes)("a sandbox in mode %s", (mode) => {
   it("leaves nothing behind after Ctrl-C", async () => {
     const before = await hostState();
-    const { launcher, ended } = await start("--mode", mode);
-    expect((await hostState()).processes.length).toBeGreaterThan(before.processes.length);
+    const { launcher, id, ended } = await start("--mode", mode);
+    expect(leftoversOf(id).length).toBeGreaterThan(10);
     launcher.kill("SIGINT");
     expect(await ended).toBe(130);
+    expect(leftoversOf(id)).toEqual([]);
     expect(await hostState()).toEqual(before);
   });
 
@@ -80,6 +81,7 @@ describe.each(modes)("a sandbox in mode %s", (mode) => {
     expect(readdirSync(tmpdir())).not.toContain(`understudy-sandbox-${first.id}`);
     second.launcher.kill("SIGTERM");
     await second.ended;
+    expect([...leftoversOf(first.id), ...leftoversOf(second.id)]).toEqual([]);
     expect(await hostState()).toEqual(before);
   });
 
@@ -88,6 +90,7 @@ describe.each(modes)("a sandbox in mode %s", (mode) => {
     const { id, ended } = await start("--mode", mode);
     process.kill(orchestratorOf(id), "SIGKILL");
     expect(await ended).toBe(3);
+    expect(leftoversOf(id)).toEqual([]);
     expect(await hostState()).toEqual(before);
   });
 });

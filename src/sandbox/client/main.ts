@@ -4,7 +4,7 @@
  * sandbox. `node client/main.ts HOST PORT INTERVAL_MS TIMEOUT_MS`
  */
 import { systemClock } from "../../host/system-clock.ts";
-import { machineMonotonicMs, measureFirst } from "../machine-clock.ts";
+import { machineMonotonicMs } from "../machine-clock.ts";
 import { probe } from "./probe.ts";
 
 const [host = "", port = "", intervalMs = "20", timeoutMs = "100"] = process.argv.slice(2);
@@ -16,7 +16,6 @@ async function ask(): Promise<void> {
   process.stdout.write(`${JSON.stringify([sentMs, answer?.name ?? null])}\n`);
 }
 
-measureFirst();
 process.stdin.on("end", () => process.exit(0)).resume();
 process.stdout.on("error", () => process.exit(0));
 setInterval(() => void ask(), Number(intervalMs));

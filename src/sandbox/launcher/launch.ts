@@ -15,6 +15,7 @@ import type { SandboxOptions } from "../options.ts";
 import { clearAbandoned, clearSandbox } from "./janitor.ts";
 import { kubeconfigFor } from "./kubeconfig.ts";
 import { createNamespaces, namespacesOfSandbox, netnsDirectoryIsMounted, whyNoNamespaces } from "./namespaces.ts";
+import { raisePriority, SANDBOX_PRIORITY } from "./priority.ts";
 import { SANDBOX_MARKER, startTicksOf } from "./processes.ts";
 import { startRelay } from "./relay.ts";
 import { createDirectory } from "./state-directory.ts";
@@ -115,6 +116,7 @@ async function orchestrate(config: OrchestratorConfig, interrupted: AbortSignal)
     env: { ...process.env, [SANDBOX_MARKER]: config.id },
   });
   const ended = exitOf(child);
+  raisePriority(child.pid, SANDBOX_PRIORITY);
   const limit = config.options.keep ? undefined : systemClock.setTimer(RUN_LIMIT_MS, () => child.kill("SIGKILL"));
   const timers = limit === undefined ? [] : [limit];
   const stop = (): void => {

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { systemClock } from "../../host/system-clock.ts";
 import { probe } from "../client/probe.ts";
 import { holdsInFile } from "../loopback/file-interface.ts";
-import { machineMonotonicMs, measureFirst } from "../machine-clock.ts";
+import { machineMonotonicMs } from "../machine-clock.ts";
 import { holdsLocalAddress } from "./address-presence.ts";
 
 const SAMPLE_INTERVAL_MS = 5;
@@ -51,7 +51,6 @@ function addressIsHere(): boolean {
 }
 
 const observer = new Observer();
-measureFirst();
 process.stdin.on("end", () => process.exit(0)).resume();
 process.stdout.on("error", () => process.exit(0));
 setInterval(() => void observer.sample(), SAMPLE_INTERVAL_MS);

@@ -26,8 +26,8 @@ const QUIET_MS = 500;
 /** Processing, beyond the time the protocol takes: the target of the issue that this scenario proves. */
 const PROCESSING_MS = 700;
 
-/** Longest outage of a fault that ends in a failover without proof: rho*L + M + 0.7 s. */
-export function failoverBoundMs(stage: Stage): number {
+/** What a fault that ends in a failover without proof may take: rho*L + M + 0.7 s. */
+export function failoverTargetMs(stage: Stage): number {
   return revokeWaitMs(stage.world.timings) + PROCESSING_MS;
 }
 

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { raisePriority, SANDBOX_PRIORITY } from "../launcher/priority.ts";
 import { killAll, SANDBOX_MARKER, signal, stopAll, VM_MARKER } from "../launcher/processes.ts";
 import type { Fabric } from "../network/fabric.ts";
 import type { MachineParts } from "./virtual-machine.ts";
@@ -56,6 +57,7 @@ function startAgent(options: PartsOptions, fabric: Fabric, exited: (how: string)
   };
   const child = spawn(command, args, { detached: true, stdio: ["ignore", log, log], env: environment });
   closeSync(log);
+  raisePriority(child.pid, SANDBOX_PRIORITY);
   child.on("error", (error) => exited(error.message));
   child.on("exit", (code, signal) => exited(signal ?? `exit code ${code}`));
 }

@@ -4,6 +4,7 @@ import type { ChildProcess } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { MEASURING_PRIORITY, raisePriority, SANDBOX_PRIORITY } from "../launcher/priority.ts";
 import { SANDBOX_MARKER } from "../launcher/processes.ts";
 
 export interface ChildOptions {
@@ -11,6 +12,8 @@ export interface ChildOptions {
   readonly name: string;
   readonly argv: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** It measures: it runs before the others. */
+  readonly measures?: boolean;
   /** Called with each line of its standard output, which then is not in the log. */
   readonly line?: (line: string) => void;
   /** Called when it ends. */
@@ -36,10 +39,13 @@ export class ChildProcesses {
     const [command = "", ...args] = options.argv;
     const log = openSync(this.logFile(options.name), "a");
     const child = spawn(command, args, {
+      // A session of its own: Linux shares the processors between sessions, and Ctrl-C is for the launcher alone.
+      detached: true,
       stdio: ["pipe", options.line === undefined ? log : "pipe", log],
       env: { ...baseEnvironment(), [SANDBOX_MARKER]: this.#sandboxId, ...options.environment },
     });
     closeSync(log);
+    raisePriority(child.pid, options.measures === true ? MEASURING_PRIORITY : SANDBOX_PRIORITY);
     child.stdin?.on("error", () => undefined); // it may end before we do
     if (child.stdout !== null && options.line !== undefined) {
       createInterface({ input: child.stdout }).on("line", options.line);

@@ -211,7 +211,8 @@ export class World {
       name,
       argv,
       exited: (how) => this.#modules.processEnded(name, how),
-      ...(line === undefined ? {} : { line }),
+      // Whoever talks to us measures.
+      ...(line === undefined ? {} : { line, measures: true }),
     });
     return child.pid;
   }
