@@ -29,6 +29,7 @@ export class ScriptedAgent {
   /** Published with the facts: its machine has booted too recently to activate anything. */
   isWaitingAfterBoot = false;
   #isBusy = false;
+  #isRenewing = false;
   #finishedEpoch = -1;
   /** Resources that cannot be brought up here. */
   readonly broken = new Set<string>();
@@ -53,8 +54,10 @@ export class ScriptedAgent {
 
   /** Begins a new life: a new session, with everything down. */
   async start(): Promise<void> {
+    this.#cancel();
     this.#life++;
     this.#serving = undefined;
+    this.#isRenewing = false;
     this.#finishedEpoch = -1;
     this.#isStopping = false;
     this.#isBusy = false;
@@ -111,8 +114,11 @@ export class ScriptedAgent {
   async #renew(): Promise<void> {
     const { timings, leaseNamespace } = this.#options;
     const life = this.#life;
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
     try {
       const lease = await this.#lease();
+      if (life !== this.#life) return;
       const isOurs = lease?.spec?.holderIdentity === this.session;
       if (isOurs && lease.metadata.annotations?.[LEASE_ANNOTATIONS.ended] !== undefined) return this.#loseSession();
       const sent = readInstant(this.#clock);
@@ -142,14 +148,17 @@ export class ScriptedAgent {
       if (life === this.#life) this.#renewed = sent;
     } catch (thrown) {
       if (!isKubeError(thrown)) throw thrown;
-      if (thrown.code === "Conflict") this.#loseSession();
+      if (thrown.code === "Conflict" && life === this.#life) this.#loseSession();
+    } finally {
+      if (life === this.#life) this.#isRenewing = false;
     }
   }
 
   #loseSession(): void {
     this.#serving = undefined;
     this.#cancel();
-    void this.start();
+    const timer = this.#clock.setTimer(50, () => void this.start());
+    this.#timers.add(timer);
   }
 
   #hasRight(withinMs: number): boolean {

@@ -108,7 +108,7 @@ describe("the grant", () => {
     });
     await world.annotate("move-to", "node2");
     await world.advance(200);
-    world.replaceController(false);
+    world.replaceController();
     await world.until(isReadyOn("node2"), 3_000);
     await world.annotate("move-to", "node1");
     await world.until(isReadyOn("node1"), 3_000);
