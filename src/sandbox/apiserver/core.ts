@@ -39,9 +39,18 @@ import type {
   WriteContext,
 } from "./requests.ts";
 import { Store, storeKey, type Change } from "./store.ts";
-import { engineOf } from "./validation.ts";
+import { engineOf, forbiddenNulls } from "./validation.ts";
 import { WatchSession, type WatchRequest, type WatchSink, type WatchTimings } from "./watch.ts";
-import { checkObject, prepareCreate, prepareUpdate, readBody, uidMismatch, versionMismatch } from "./write-rules.ts";
+import {
+  checkObject,
+  prepareCreate,
+  prepareUpdate,
+  readBody,
+  sameButForTimes,
+  uidMismatch,
+  versionMismatch,
+  withoutEmptyMetadata,
+} from "./write-rules.ts";
 
 const DEFAULT_HISTORY = 10_000;
 const DEFAULT_WATCH: WatchTimings = { bookmarkIntervalMs: 60_000, defaultTimeoutSeconds: 1_800 };
@@ -206,6 +215,8 @@ export class ApiServerCore {
       writer,
       force,
     );
+    const nulls = resource.custom ? forbiddenNulls(resource.schema, merged) : [];
+    if (nulls.length > 0) throw invalid(resource, name, nulls);
     const next = storable(
       resource,
       this.#decode(resource, cloneJson(merged), { fieldValidation: "Ignore" }, undefined),
@@ -273,7 +284,7 @@ export class ApiServerCore {
         this.#writer(resource, context.fieldManager, subresource),
       );
     }
-    if (equalJson(prepared, live)) return live;
+    if (sameButForTimes(prepared, live)) return live;
     this.#admit("UPDATE", target, prepared, live, context);
     this.#check(resource, prepared, live);
     if (context.dryRun === true) return prepared;
@@ -299,7 +310,7 @@ export class ApiServerCore {
     const unknown = engine.prune(object);
     if (given !== undefined) this.#reportUnknown(unknown, context);
     const decoded = resource.custom ? object : decodeBuiltin(resource, object);
-    const full = engine.withDefaults(decoded);
+    const full = engine.withDefaults(withoutEmptyMetadata(decoded));
     resource.normalize?.(full);
     return full;
   }
@@ -334,6 +345,7 @@ export class ApiServerCore {
       manager: manager === undefined || manager === "" ? UNKNOWN_MANAGER : manager,
       apiVersion: apiVersionOf(resource),
       subresource,
+      separateStatus: resource.hasStatus,
       time: secondsTime(this.#options.clock.wallMs()),
     };
   }

@@ -5,6 +5,7 @@
 import { causeOf } from "../../api/problem.ts";
 import { compileSchema, type CompiledSchema } from "../../api/schema-validation.ts";
 import { pruneUnknown, setDefaults } from "../../api/structural.ts";
+import { schemaUnder } from "./apply/field-set.ts";
 import { MICRO_TIME, OBJECT_META } from "./builtin/schemas.ts";
 import { cloneJson, isJsonObject } from "./json.ts";
 import type { Resource, Schema } from "./resource.ts";
@@ -41,6 +42,25 @@ export function builtinEngine(schema: Schema): Engine {
     prune: (value) => [...pruneMetadata(value), ...pruneUnknown(value, schema, "", true)],
     validate: () => [],
   };
+}
+
+/**
+ * Fields that are null where the schema allows none. In a request such nulls mean absence, but those that an apply leaves
+ * behind when it empties a container are refused, as the real server does.
+ */
+export function forbiddenNulls(schema: Schema | undefined, value: unknown, path = ""): StatusCause[] {
+  if (schema === undefined) return [];
+  if (value === null && schema.nullable !== true && schema.type !== undefined && schema.default === undefined) {
+    const message = `Invalid value: "null": ${path} in body must be of type ${schema.type}: "null"`;
+    return [{ reason: "FieldValueTypeInvalid", message, field: path }];
+  }
+  if (Array.isArray(value))
+    return value.flatMap((item, index) => forbiddenNulls(schema.items, item, `${path}[${index}]`));
+  if (!isJsonObject(value)) return [];
+  const fields = Object.entries(value).filter(([key]) => path !== "" || key !== "metadata");
+  return fields.flatMap(([key, field]) =>
+    forbiddenNulls(schemaUnder(schema, `f:${key}`), field, path === "" ? key : `${path}.${key}`),
+  );
 }
 
 /** Schemas of kinds say nothing about metadata. */

@@ -51,6 +51,27 @@ function withNamespaceAndName(
   return metadata;
 }
 
+const COLLECTIONS = ["labels", "annotations", "finalizers", "ownerReferences"] as const;
+
+/** Empty collections of metadata are not stored. */
+export function withoutEmptyMetadata(object: ApiObject): ApiObject {
+  const metadata = { ...object.metadata };
+  for (const field of COLLECTIONS) if (Object.keys(metadata[field] ?? {}).length === 0) delete metadata[field];
+  return { ...object, metadata };
+}
+
+/** Whether the two differ in nothing but the times of their field managers. */
+export function sameButForTimes(a: ApiObject, b: ApiObject): boolean {
+  return equalJson(withoutTimes(a), withoutTimes(b));
+}
+
+function withoutTimes(object: ApiObject): ApiObject {
+  const { managedFields } = object.metadata;
+  if (managedFields === undefined) return object;
+  const timeless = managedFields.map(({ time: _time, ...entry }) => entry);
+  return { ...object, metadata: { ...object.metadata, managedFields: timeless } };
+}
+
 export interface CreateFacts {
   readonly uid: string;
   readonly time: string;

@@ -69,6 +69,8 @@ export interface ApplyCase {
   readonly owners?: Readonly<Record<string, JsonObject>>;
   /** Message of the conflict that the last step ends in. */
   readonly conflict?: string;
+  /** Field for which a server refuses the last step as Invalid. */
+  readonly invalid?: string;
 }
 
 export const APPLY_CASES: readonly ApplyCase[] = [
@@ -364,5 +366,34 @@ export const APPLY_CASES: readonly ApplyCase[] = [
       { by: "b", do: "apply", status: { epoch: 2 } },
     ],
     conflict: 'Apply failed with 1 conflict: conflict with "a" with subresource "status": .status.epoch',
+  },
+  {
+    what: "an empty list is claimed by nobody",
+    steps: [{ by: "a", do: "apply", spec: { tags: [], image: "i" } }],
+    owners: { "a Apply": { "f:spec": { "f:image": {} } } },
+  },
+  {
+    what: "items come in the order of the configuration, others keep their place between",
+    steps: [
+      { by: "a", do: "apply", spec: { tags: ["n2", "n1", "n3"] } },
+      { by: "b", do: "apply", spec: { tags: ["n3", "n2"] } },
+    ],
+    spec: { tags: ["n1", "n3", "n2"] },
+  },
+  {
+    what: "live items come before new ones at the same place",
+    steps: [
+      { by: "a", do: "apply", spec: { tags: ["n1", "n2", "n3"] } },
+      { by: "b", do: "apply", spec: { tags: ["n2", "n4", "n1"] } },
+    ],
+    spec: { tags: ["n2", "n3", "n4", "n1"] },
+  },
+  {
+    what: "a map that is emptied while it is still claimed turns null, which the schema refuses",
+    steps: [
+      { by: "a", do: "apply", spec: { settings: { k: "v" } } },
+      { by: "a", do: "apply", spec: { settings: {} } },
+    ],
+    invalid: "spec.settings",
   },
 ];

@@ -96,6 +96,10 @@ describe("server-side apply over the wire", () => {
       expect(last).toMatchObject({ status: 409, body: { reason: "Conflict", message: wanted } });
       return;
     }
+    if (each.invalid !== undefined) {
+      expect(last).toMatchObject({ status: 422, body: { details: { causes: [{ field: each.invalid }] } } });
+      return;
+    }
     expect(last?.status).toBeLessThan(300);
     if (each.spec !== undefined) expect(withoutDefaults(last?.body["spec"])).toEqual(each.spec);
   });

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { at, type JsonObject } from "../../../src/sandbox/apiserver/json.ts";
 import { Cluster, type Answer } from "./cluster.ts";
 
+/** A real cluster's controllers take their time. */
+const COLLECTION = { timeout: 20_000 };
+
 let cluster: Cluster;
 let leases: string;
 let maps: string;
@@ -19,7 +22,7 @@ async function createLease(name: string, spec: JsonObject): Promise<Answer> {
 }
 
 async function isGone(path: string): Promise<void> {
-  await vi.waitFor(async () => expect((await cluster.call("GET", path)).status).toBe(404), { timeout: 20_000 });
+  await vi.waitFor(async () => expect((await cluster.call("GET", path)).status).toBe(404), COLLECTION);
 }
 
 describe("a Lease", () => {
@@ -109,7 +112,7 @@ describe("a Secret and a ConfigMap", () => {
   });
 });
 
-describe("garbage collection", () => {
+describe("garbage collection", { timeout: 60_000 }, () => {
   async function owned(name: string, owner: JsonObject, extra: JsonObject = {}): Promise<void> {
     const reference = {
       apiVersion: "v1",
@@ -162,10 +165,10 @@ describe("garbage collection", () => {
     await vi.waitFor(async () => {
       const held = await cluster.expectOk("GET", `${inside}/held`);
       expect(at(held, "metadata", "deletionTimestamp")).toBeDefined();
-    });
+    }, COLLECTION);
     expect((await cluster.call("POST", inside, { body: { metadata: { name: "late" } } })).status).toBe(403);
     const release = { body: { metadata: { finalizers: null } }, contentType: "application/merge-patch+json" };
     await cluster.expectOk("PATCH", `${inside}/held`, release);
     await isGone(`/api/v1/namespaces/${name}`);
-  }, 30_000);
+  });
 });

@@ -58,7 +58,15 @@ export class Cluster {
   }
 
   static async open(): Promise<Cluster> {
-    const cluster = isEmbedded ? await embedded() : await real(REAL_KUBECONFIG ?? "");
+    return await Cluster.#prepared(isEmbedded ? await embedded() : await real(REAL_KUBECONFIG ?? ""));
+  }
+
+  /** For comparing the two. */
+  static async openEmbedded(): Promise<Cluster> {
+    return await Cluster.#prepared(await embedded());
+  }
+
+  static async #prepared(cluster: Cluster): Promise<Cluster> {
     await cluster.expectOk("POST", "/api/v1/namespaces", { body: { metadata: { name: cluster.namespace } } });
     return cluster;
   }

@@ -10,7 +10,7 @@ const schema = { ...thingSchema, properties: { ...thingSchema.properties, metada
 
 function writerOf(step: ApplyStep): Writer {
   const subresource = step.status === undefined ? "" : "status";
-  return { manager: step.by, apiVersion: "v1", subresource, time: "2026-01-01T00:00:00Z" };
+  return { manager: step.by, apiVersion: "v1", subresource, separateStatus: true, time: "2026-01-01T00:00:00Z" };
 }
 
 function run(steps: readonly ApplyStep[]): ApiObject | undefined {

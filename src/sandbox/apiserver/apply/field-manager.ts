@@ -7,7 +7,7 @@
  * Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/, structured-merge-diff/merge/update.go,
  * k8s.io/apimachinery/pkg/util/managedfields.
  */
-import type { ApiObject, ManagedFieldsEntry } from "../json.ts";
+import type { ApiObject, JsonObject, ManagedFieldsEntry } from "../json.ts";
 import type { Schema } from "../resource.ts";
 import { applyConflict, badRequest, type StatusCause } from "../status-error.ts";
 import { FieldSet, pathText } from "./field-set.ts";
@@ -18,6 +18,8 @@ export interface Writer {
   readonly manager: string;
   readonly apiVersion: string;
   readonly subresource: "" | "status";
+  /** Whether status is written at an endpoint of its own. */
+  readonly separateStatus: boolean;
   /** RFC 3339 with whole seconds. */
   readonly time: string;
 }
@@ -52,11 +54,19 @@ function withManagers(object: ApiObject, managers: Managers): ApiObject {
   return entries.length === 0 ? clean : { ...clean, metadata: { ...clean.metadata, managedFields: entries } };
 }
 
+/** What this writer's endpoint may write of `live`. */
+function writable(live: ApiObject, { separateStatus, subresource }: Writer): JsonObject {
+  if (!separateStatus) return bare(live);
+  const { status, spec, ...rest } = bare(live);
+  const own = subresource === "status" ? { status } : { spec };
+  return { ...rest, ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)) };
+}
+
 /** Managers of `live`; an object that nobody tracked so far belongs to `before-first-apply`. */
 function managersOf(schema: Schema, live: ApiObject | undefined, writer: Writer): Managers {
   const known = decodeManagers(live?.metadata.managedFields);
   if (live === undefined || known.size > 0) return known;
-  const set = tracked(fieldSetOf(schema, bare(live)));
+  const set = tracked(compare(schema, {}, writable(live, writer)).added);
   const first: Manager = {
     name: "before-first-apply",
     operation: "Update",
@@ -74,6 +84,8 @@ function managersOf(schema: Schema, live: ApiObject | undefined, writer: Writer)
  */
 export function trackUpdate(schema: Schema, live: ApiObject | undefined, next: ApiObject, writer: Writer): ApiObject {
   const before = startingManagers(live, next, writer.subresource !== "");
+  // What nobody tracks stays so until it is applied.
+  if (live !== undefined && before.size === 0) return withManagers(next, before);
   const self: Omit<Manager, "set"> = {
     name: writer.manager,
     operation: "Update",
@@ -119,20 +131,22 @@ export function applyConfig(
     throw badRequest(`failed to create typed patch object: ${pathText(duplicates[0])}: duplicate entries for key`);
   }
   const before = managersOf(schema, live, writer);
+  const claimed = fieldSetOf(schema, bare(config));
   const self: Manager = {
     name: writer.manager,
     operation: "Apply",
     apiVersion: writer.apiVersion,
     subresource: writer.subresource,
     time: writer.time,
-    set: tracked(fieldSetOf(schema, bare(config))),
+    set: tracked(claimed),
   };
   const id = managerId(self);
   const last = before.get(id);
   const managers = new Map(before).set(id, self);
   const current = live === undefined ? { ...config, metadata: bare(config).metadata } : bare(live);
   const merged = merge(schema, current, bare(config)) as ApiObject;
-  const next = last === undefined ? merged : pruneDropped(schema, merged, managers, last.set);
+  const owned = [...managers.values()].reduce((all, manager) => all.union(manager.set), claimed);
+  const next = last === undefined ? merged : pruneDropped(schema, merged, owned, last.set);
   const settled = settleOwnership(schema, live === undefined ? {} : current, next, managers, id, force);
   if (self.set.isEmpty) settled.delete(id);
   if (live !== undefined && sameManagers(before, settled) && sameObject(schema, current, next)) return live;
@@ -144,17 +158,19 @@ function sameObject(schema: Schema, a: unknown, b: unknown): boolean {
   return changes.added.isEmpty && changes.modified.isEmpty && changes.removed.isEmpty;
 }
 
-/** Takes out what this manager applied before and does not apply now, unless another manager owns it too. */
-function pruneDropped(schema: Schema, merged: ApiObject, managers: Managers, lastSet: FieldSet): ApiObject {
-  const owned = [...managers.values()].reduce((all, manager) => all.union(manager.set), new FieldSet());
-  const mergedSet = fieldSetOf(schema, merged).withNamedParents();
-  const pruned = removeFields(schema, merged, lastSet);
-  const prunedSet = fieldSetOf(schema, pruned).withNamedParents();
-  const gone = mergedSet.difference(prunedSet).difference(owned.withNamedParents());
+/**
+ * Takes out what this manager applied before and does not apply now, unless another manager owns it too. Containers that
+ * only it named go as a whole, with what nobody owns in them (defaults, mostly).
+ */
+function pruneDropped(schema: Schema, merged: ApiObject, owned: FieldSet, lastSet: FieldSet): ApiObject {
+  const last = lastSet.withNamedParents(schema);
+  const mergedSet = fieldSetOf(schema, merged).withNamedParents(schema);
+  const leftBy = (pruned: unknown): FieldSet => fieldSetOf(schema, pruned).withNamedParents(schema);
+  const withoutLast = removeFields(schema, merged, last);
+  const gone = mergedSet.difference(leftBy(withoutLast)).difference(owned.withNamedParents(schema));
   const withOwned = removeFields(schema, merged, gone);
-  const withOwnedSet = fieldSetOf(schema, withOwned).withNamedParents();
-  const droppedOnly = mergedSet.difference(withOwnedSet).intersection(lastSet.withNamedParents());
-  return removeFields(schema, merged, droppedOnly) as ApiObject;
+  const dropped = mergedSet.difference(leftBy(withOwned)).intersection(last);
+  return removeFields(schema, merged, dropped) as ApiObject;
 }
 
 /** Moves ownership of what changed; the other managers' sets shrink, or their objection is thrown. */

@@ -6,6 +6,7 @@
  * Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/, structured-merge-diff/fieldpath.
  */
 import { isJsonObject, type JsonObject } from "../json.ts";
+import type { Schema } from "../resource.ts";
 
 export class FieldSet {
   member = false;
@@ -53,26 +54,14 @@ export class FieldSet {
     return combine(this, other, (a, b) => a && !b);
   }
 
-  /** Also takes away everything below the members of `other`. */
-  withoutSubtrees(other: FieldSet): FieldSet {
-    const out = new FieldSet();
-    out.member = this.member && !other.member;
-    for (const [element, child] of this.children) {
-      const theirs = other.children.get(element);
-      if (theirs?.member === true) continue;
-      const kept = theirs === undefined ? child : child.withoutSubtrees(theirs);
-      if (!kept.isEmpty) out.children.set(element, kept);
-    }
-    return out;
-  }
-
-  /** Makes every field on the way to a member a member too; items of lists are not named fields and stay as they are. */
-  withNamedParents(): FieldSet {
+  /** Makes every declared field on the way to a member a member too; items of lists and keys of free maps stay out. */
+  withNamedParents(schema: Schema | undefined): FieldSet {
     const out = new FieldSet();
     out.member = this.member;
     for (const [element, child] of this.children) {
-      const inner = child.withNamedParents();
-      if (element.startsWith("f:") && !child.isEmpty) inner.member = true;
+      const inner = child.withNamedParents(schemaUnder(schema, element));
+      const isDeclared = element.startsWith("f:") && schema?.properties?.[element.slice(2)] !== undefined;
+      if (isDeclared && !child.isEmpty) inner.member = true;
       out.children.set(element, inner);
     }
     return out;
@@ -82,10 +71,11 @@ export class FieldSet {
     return this.difference(other).isEmpty && other.difference(this).isEmpty;
   }
 
+  /** Members of a level before what lies deeper, each in order of their names: the order of the real server's texts. */
   paths(prefix: readonly string[] = []): string[][] {
-    const found = this.member ? [[...prefix]] : [];
-    for (const [element, child] of this.children) found.push(...child.paths([...prefix, element]));
-    return found;
+    const children = [...this.children].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const members = children.filter(([, child]) => child.member).map(([element]) => [...prefix, element]);
+    return [...members, ...children.flatMap(([element, child]) => child.paths([...prefix, element]))];
   }
 
   toFieldsV1(): JsonObject {
@@ -124,6 +114,14 @@ function combine(a: FieldSet, b: FieldSet, keep: (a: boolean, b: boolean) => boo
 }
 
 const EMPTY = new FieldSet();
+
+/** The schema of what `element` leads to. */
+export function schemaUnder(schema: Schema | undefined, element: string): Schema | undefined {
+  if (!element.startsWith("f:")) return schema?.items;
+  const named = schema?.properties?.[element.slice(2)];
+  if (named !== undefined) return named;
+  return typeof schema?.additionalProperties === "object" ? schema.additionalProperties : undefined;
+}
 
 /** A path as people read it: `.spec.members[node="a"].address`. */
 export function pathText(path: readonly string[]): string {

@@ -7,7 +7,7 @@
  */
 import { equalJson, isJsonObject, type JsonObject } from "../json.ts";
 import type { Schema } from "../resource.ts";
-import { FieldSet } from "./field-set.ts";
+import { FieldSet, schemaUnder } from "./field-set.ts";
 
 type Shape = "leaf" | "map" | "list";
 
@@ -22,9 +22,7 @@ function shapeOf(schema: Schema | undefined, value: unknown): Shape {
 }
 
 function fieldSchema(schema: Schema | undefined, key: string): Schema | undefined {
-  const named = schema?.properties?.[key];
-  if (named !== undefined) return named;
-  return typeof schema?.additionalProperties === "object" ? schema.additionalProperties : undefined;
+  return schemaUnder(schema, `f:${key}`);
 }
 
 function isNamedField(schema: Schema | undefined, key: string): boolean {
@@ -84,7 +82,8 @@ export function fieldSetOf(schema: Schema | undefined, value: unknown): FieldSet
       const below = [...path, child.element];
       walk(child.schema, child.value, below);
       const isItem = shape === "list" || !child.named;
-      if (isItem || child.value === null || isEmptyContainer(child.value)) set.insert(below);
+      const isEmptyMap = isJsonObject(child.value) && isEmptyContainer(child.value);
+      if (isItem || child.value === null || isEmptyMap) set.insert(below);
     }
   };
   walk(schema, value, []);
@@ -129,12 +128,12 @@ function compareAt(
   else if (after === undefined) result.removed.insert(path);
 }
 
-/** Two values walk together only when both are (or may be) the same kind of container and not both empty. */
+/** Two values walk together only when both are (or may be) the same kind of container and not both empty; null may be any. */
 function pairShape(schema: Schema | undefined, left: unknown, right: unknown): Shape {
-  if (left === undefined && right === undefined) return "leaf";
-  if ((left === undefined || isEmptyContainer(left)) && (right === undefined || isEmptyContainer(right))) return "leaf";
-  const a = left === undefined ? shapeOf(schema, right) : shapeOf(schema, left);
-  const b = right === undefined ? a : shapeOf(schema, right);
+  const isNothing = (value: unknown): boolean => value === undefined || value === null;
+  if ((isNothing(left) || isEmptyContainer(left)) && (isNothing(right) || isEmptyContainer(right))) return "leaf";
+  const a = isNothing(left) ? shapeOf(schema, right) : shapeOf(schema, left);
+  const b = isNothing(right) ? a : shapeOf(schema, right);
   return a === b ? a : "leaf";
 }
 
@@ -144,51 +143,57 @@ export function merge(schema: Schema | undefined, live: unknown, config: unknown
   if (live === undefined) return config;
   const shape = pairShape(schema, live, config);
   if (shape === "leaf") return config;
-  if (shape === "list" && Array.isArray(live) && Array.isArray(config)) return mergeLists(schema, live, config);
+  if (live === null) return config;
+  if (config === null) return live;
+  if (Array.isArray(live) && Array.isArray(config)) return mergeLists(schema, live, config);
   if (!isJsonObject(live) || !isJsonObject(config)) return config;
   const out: JsonObject = { ...live };
   for (const [key, value] of Object.entries(config)) out[key] = merge(fieldSchema(schema, key), live[key], value);
   return out;
 }
 
-/** The order is that of `config`; items it does not name keep their place relative to their neighbours. */
+/**
+ * Items that both name come in the order of `config`; those that only one names keep their place between them, live ones
+ * first. `live` and `config` are walked side by side, and a shared item of `live` that is not due yet is passed over.
+ */
 function mergeLists(schema: Schema | undefined, live: readonly unknown[], config: readonly unknown[]): unknown[] {
-  const olds = new Map(live.map((item) => [itemElement(schema, item), item]));
-  const shared = new Set(config.map((item) => itemElement(schema, item)));
-  const rest = live.map((item) => itemElement(schema, item));
+  const element = (item: unknown): string => itemElement(schema, item);
+  const liveByElement = new Map(live.map((item) => [element(item), item]));
+  const wanted = new Set(config.map(element));
+  const due = config.map(element).filter((each) => liveByElement.has(each));
+  const left = [...live];
   const out: unknown[] = [];
-  const takeUnshared = (): void => {
-    while (rest[0] !== undefined && !shared.has(rest[0])) out.push(olds.get(rest.shift() ?? ""));
-  };
   for (const item of config) {
-    takeUnshared();
-    const element = itemElement(schema, item);
-    const old = olds.get(element);
-    out.push(old === undefined ? item : merge(schema?.items, old, item));
-    if (rest[0] === element) rest.shift();
+    const own = element(item);
+    while (left.length > 0 && element(left[0]) !== own) {
+      const other = element(left[0]);
+      if (wanted.has(other) && other === due[0]) break;
+      if (wanted.has(other)) left.shift();
+      else out.push(left.shift());
+    }
+    if (left.length > 0 && element(left[0]) === own) left.shift();
+    if (due[0] === own) due.shift();
+    out.push(liveByElement.has(own) ? merge(schema?.items, liveByElement.get(own), item) : item);
   }
-  out.push(...rest.filter((element) => !shared.has(element)).map((element) => olds.get(element)));
+  out.push(...left.filter((item) => !wanted.has(element(item))));
   return out;
 }
 
-/** `value` without the members of `toRemove`; a container that this empties goes as well (undefined). */
+/** `value` without the members of `toRemove`; a container that this empties becomes null, as in the real server. */
 export function removeFields(schema: Schema | undefined, value: unknown, toRemove: FieldSet): unknown {
-  const shape = shapeOf(schema, value);
-  if (shape === "leaf") return value;
+  if (shapeOf(schema, value) === "leaf") return value;
   if (Array.isArray(value)) {
     const kept = value
       .filter((item) => !toRemove.has(itemElement(schema, item)))
       .map((item) => removeUnder(schema?.items, item, toRemove.under(itemElement(schema, item))));
-    return kept.length === 0 && value.length > 0 ? undefined : kept;
+    return kept.length === 0 ? null : kept;
   }
   if (!isJsonObject(value)) return value;
   const out: JsonObject = {};
   for (const [key, field] of Object.entries(value)) {
-    if (toRemove.has(`f:${key}`)) continue;
-    const kept = removeUnder(fieldSchema(schema, key), field, toRemove.under(`f:${key}`));
-    if (kept !== undefined) out[key] = kept;
+    if (!toRemove.has(`f:${key}`)) out[key] = removeUnder(fieldSchema(schema, key), field, toRemove.under(`f:${key}`));
   }
-  return Object.keys(out).length === 0 && Object.keys(value).length > 0 ? undefined : out;
+  return Object.keys(out).length === 0 ? null : out;
 }
 
 function removeUnder(schema: Schema | undefined, value: unknown, toRemove: FieldSet | undefined): unknown {
