@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Schema } from "../../../src/api/schema.ts";
-import { isJsonObject, type JsonObject } from "../../../src/sandbox/apiserver/json.ts";
+import { at, isJsonObject, type JsonObject } from "../../../src/sandbox/apiserver/json.ts";
 import { runApiServer } from "../../../src/sandbox/apiserver/main.ts";
 import { thingSchema } from "./apply-cases.ts";
 
@@ -78,11 +78,23 @@ export class Cluster {
 
   async close(): Promise<void> {
     const crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    if (!isEmbedded) {
+    if (this.url === "") {
+      await this.#releaseThings();
       await this.call("DELETE", `/api/v1/namespaces/${this.namespace}`);
       await this.call("DELETE", `${crds}/things.${this.group}`);
     }
     await this.#close();
+  }
+
+  /** Finalizers that a test left would keep the kind for ever. */
+  async #releaseThings(): Promise<void> {
+    const collection = `/apis/${this.group}/v1/namespaces/${this.namespace}/things`;
+    const { items } = (await this.call("GET", collection)).body;
+    for (const item of Array.isArray(items) ? items.filter(isJsonObject) : []) {
+      const body = { metadata: { finalizers: null } };
+      const path = `${collection}/${String(at(item, "metadata", "name"))}`;
+      await this.call("PATCH", path, { body, contentType: "application/merge-patch+json" });
+    }
   }
 
   /** Installs kind Thing (v1) in this file's group and returns the URL of its collection. */
