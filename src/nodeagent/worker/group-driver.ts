@@ -2,13 +2,14 @@
  * Carries out what the group machine decides: API calls, questions to the guard, steps on the host. Every outcome comes
  * back as an event; nothing is decided here.
  */
-import type { FailoverGroup, MemberReport } from "../../api/generated/types.ts";
+import type { FailoverGroup, Isolation, MemberReport } from "../../api/generated/types.ts";
 import { agentFieldManager, API_VERSION, FAILOVER_GROUP } from "../../api/kinds.ts";
 import { isKubeError, type KubeApi, keyOf, keyText, type KubeObject, type ObjectKey } from "../../kube/ports.ts";
 import { readInstant, type Timer } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { GrantRef } from "../guard-protocol.ts";
+import { IsolationFollower, type IsolationWatch } from "../isolation/watch.ts";
 import { step } from "./group-machine.ts";
 import { type GroupEffect, type GroupEvent, type GroupState, initialGroupState, isProvenDown } from "./group-state.ts";
 import type { PartPlan } from "./part-plan.ts";
@@ -17,6 +18,7 @@ import { type PartModules, PartRunner } from "./part-runner.ts";
 export interface GroupDriverModules extends PartModules {
   readonly api: KubeApi;
   readonly log: Logger;
+  readonly isolation: IsolationWatch;
   readonly plan: (group: FailoverGroup) => PartPlan[];
   /** The answer to a write of ours, for the cache. */
   readonly absorb: (group: FailoverGroup) => void;
@@ -32,6 +34,7 @@ export class GroupDriver {
   readonly #node: string;
   readonly #modules: GroupDriverModules;
   readonly #runner: PartRunner;
+  readonly #isolation: IsolationFollower;
   readonly #events: GroupEvent[] = [];
   #state: GroupState;
   #isStepping = false;
@@ -45,6 +48,9 @@ export class GroupDriver {
     this.#modules = { ...modules, log: modules.log.child({ group: keyText(this.#key) }) };
     this.#state = initialGroupState(node);
     this.#runner = new PartRunner(node, modules, (event) => this.dispatch(event));
+    this.#isolation = new IsolationFollower(modules.isolation, (verdict) =>
+      this.dispatch({ type: "isolation", verdict }),
+    );
   }
 
   get state(): GroupState {
@@ -96,6 +102,7 @@ export class GroupDriver {
   }
 
   close(): void {
+    this.#isolation.close();
     this.#wake?.cancel();
   }
 
@@ -111,6 +118,14 @@ export class GroupDriver {
         ? undefined
         : this.#modules.clock.setTimer(Math.max(0, wakeAtMs - nowMs), () => this.dispatch({ type: "tick" }));
     for (const effect of effects) this.#carryOut(effect);
+    if (before.group !== state.group || before.isGone !== state.isGone) this.#isolation.want(this.#targets());
+  }
+
+  /** Every member asks, active or not; nobody asks for a group that is gone. */
+  #targets(): Isolation | undefined {
+    const { group, isGone } = this.#state;
+    const isMember = group?.spec.members.some((member) => member.node === this.#node) === true;
+    return isMember && !isGone ? group.spec.isolation : undefined;
   }
 
   #carryOut(effect: GroupEffect): void {

@@ -94,6 +94,8 @@ function learn(state: GroupState, event: GroupEvent, nowMs: number): GroupState 
       return { ...state, findings: event.findings };
     case "promised":
       return { ...state, promise: event.promise };
+    case "isolation":
+      return { ...state, isolation: event.verdict };
     case "takeDown":
       return takeDown(state, event.budgetMs, nowMs);
     case "tick":

@@ -10,7 +10,7 @@
  *
  * Invariant: a tenure that has begun to leave never serves again, and its epoch is never served again.
  */
-import type { FailoverGroup, MemberReport } from "../../api/generated/types.ts";
+import type { FailoverGroup, IsolationReport, MemberReport } from "../../api/generated/types.ts";
 import type { DenyReason, GrantRef, MemberPromise } from "../guard-protocol.ts";
 import type { MonitorState, Reading } from "../monitor/schedule.ts";
 import type { PartPlan } from "./part-plan.ts";
@@ -116,6 +116,8 @@ export interface GroupState {
   readonly findings: readonly Finding[];
   /** What this node's guard promised to the holder of the group. */
   readonly promise: MemberPromise | undefined;
+  /** What this life of the worker found about the isolation targets; undefined: nothing yet, or the group names none. */
+  readonly isolation: IsolationReport | undefined;
 }
 
 export type StepOutcome =
@@ -148,6 +150,7 @@ export type GroupEvent =
   | { readonly type: "connectionsCut" }
   | { readonly type: "found"; readonly findings: readonly Finding[] }
   | { readonly type: "promised"; readonly promise: MemberPromise }
+  | { readonly type: "isolation"; readonly verdict: IsolationReport | undefined }
   | { readonly type: "takeDown"; readonly budgetMs: number }
   | { readonly type: "tick" };
 
@@ -198,6 +201,7 @@ export function initialGroupState(node: string): GroupState {
     write: { ...idleCall, lastMs: Number.NEGATIVE_INFINITY },
     findings: [],
     promise: undefined,
+    isolation: undefined,
   };
 }
 

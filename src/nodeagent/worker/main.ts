@@ -17,6 +17,7 @@ import type { GuardToWorker, WorkerToGuard } from "../guard-protocol.ts";
 import { LinuxAddresses } from "../linux/addresses.ts";
 import { LinuxCommands } from "../linux/commands.ts";
 import { LinuxConnections } from "../linux/connections.ts";
+import { LinuxIsolationTargets } from "../linux/isolation-targets.ts";
 import { FileAddresses } from "../linux/file-addresses.ts";
 import { FileJournal } from "../linux/file-journal.ts";
 import { GratuitousArp } from "../linux/gratuitous-arp.ts";
@@ -97,6 +98,7 @@ function hostOf(options: WorkerOptions, log: Logger) {
     listeners: new LinuxListeners({ bindAddress: options.probeAddress }, { clock }),
     commands: new LinuxCommands({ directories: options.execDirectories, hostRoot, ownerId }, { clock }),
     processes: new LinuxProcesses(),
+    isolationProbe: new LinuxIsolationTargets({}, { clock }),
     journal: new FileJournal(join(options.stateFolder, "commands.json")),
   };
 }

@@ -39,7 +39,7 @@ function tenureReport(state: GroupState, group: FailoverGroup, tenure: Tenure): 
   const isLeaving = stage === "leaving" || stage === "down";
   const known = isLeaving ? (isOnRecord ? stored.knownMembers : undefined) : knownMembers(group);
   return {
-    ...keptFields(state, stored),
+    ...keptFields(state, stored, grant.session),
     node: state.node,
     session: grant.session,
     epoch: grant.epoch,
@@ -50,14 +50,15 @@ function tenureReport(state: GroupState, group: FailoverGroup, tenure: Tenure): 
   };
 }
 
-/** A standby keeps the record of its last grant and says what it should not have. */
+/** A standby keeps the record of its last grant and says what it should not have, and whether its network is there. */
 function standbyReport(state: GroupState, group: FailoverGroup): MemberReport | undefined {
   const stored = storedReport(state);
   const isMember = group.spec.members.some((member) => member.node === state.node);
   if (state.session === undefined || state.isForbidden || !isMember) return undefined;
   // Only after the server went back to a backup: the next epoch must be above what was served here.
   const isBehind = state.finishedEpoch > (stored?.epoch ?? 0);
-  const hasNews = state.findings.length > 0 || state.promise !== undefined || isBehind;
+  const hasWord = state.promise !== undefined || (group.spec.isolation !== undefined && state.isolation !== undefined);
+  const hasNews = state.findings.length > 0 || hasWord || isBehind;
   if (stored === undefined ? !hasNews : stored.state !== "Inactive") return undefined;
   const resources = state.findings.map((finding): ReportedResource => ({
     name: finding.resource,
@@ -66,13 +67,13 @@ function standbyReport(state: GroupState, group: FailoverGroup): MemberReport | 
     message: clipped(finding.message),
   }));
   const said = stored?.resources?.filter((resource) => resource.reason !== undefined);
-  if (stored !== undefined && !isBehind && sameResources(said, resources) && isPromiseSaid(state, stored))
+  if (stored !== undefined && !isBehind && sameResources(said, resources) && isWordSaid(state, group, stored))
     return undefined;
   const known = isBehind ? undefined : stored?.knownMembers;
   return {
-    ...keptFields(state, stored),
+    ...keptFields(state, stored, state.session),
     node: state.node,
-    // Only a report under the session in force counts for a promise; what is Inactive stays so under any.
+    // Only a report under the session in force counts for a promise and for isolation; what is Inactive stays so under any.
     session: state.session,
     epoch: Math.max(stored?.epoch ?? 0, state.finishedEpoch),
     state: "Inactive",
@@ -82,9 +83,13 @@ function standbyReport(state: GroupState, group: FailoverGroup): MemberReport | 
   };
 }
 
-function isPromiseSaid(state: GroupState, stored: MemberReport): boolean {
-  if (state.promise === undefined) return true;
-  return samePromise(stored.promise, state.promise) && stored.session === state.session;
+/** What counts only in a report of the session in force stands in one. */
+function isWordSaid(state: GroupState, group: FailoverGroup, stored: MemberReport): boolean {
+  const isCurrent = stored.session === state.session;
+  const isPromiseSaid = state.promise === undefined || (isCurrent && samePromise(stored.promise, state.promise));
+  if (group.spec.isolation === undefined) return isPromiseSaid && stored.isolation === undefined;
+  const isIsolationSaid = state.isolation === undefined || (isCurrent && stored.isolation === state.isolation);
+  return isPromiseSaid && isIsolationSaid;
 }
 
 function samePromise(left: MemberReport["promise"], right: MemberReport["promise"]): boolean {
@@ -94,12 +99,27 @@ function samePromise(left: MemberReport["promise"], right: MemberReport["promise
 }
 
 /** The guard's promise, and what an earlier life put into the entry: a write without it would remove it. */
-function keptFields(state: GroupState, stored: MemberReport | undefined): Pick<MemberReport, "promise" | "isolation"> {
+function keptFields(
+  state: GroupState,
+  stored: MemberReport | undefined,
+  session: string,
+): Pick<MemberReport, "promise" | "isolation"> {
   const promise = state.promise ?? stored?.promise;
+  const isolation = isolationFor(state, stored, session);
   return {
     ...(promise === undefined ? {} : { promise }),
-    ...(stored?.isolation === undefined ? {} : { isolation: stored.isolation }),
+    ...(isolation === undefined ? {} : { isolation }),
   };
+}
+
+function isolationFor(
+  state: GroupState,
+  stored: MemberReport | undefined,
+  session: string,
+): MemberReport["isolation"] {
+  if (state.group?.spec.isolation === undefined) return undefined;
+  // What was found under another session would count for this one as if it had been found now.
+  return state.isolation ?? (stored?.session === session ? stored.isolation : undefined);
 }
 
 export function knownMembers(group: FailoverGroup): string[] {
@@ -155,7 +175,7 @@ function partState(part: Part, tenure: Tenure): ResourceState {
 export function reportPatienceMs(wanted: MemberReport, stored: MemberReport | undefined): number | undefined {
   if (stored === undefined || stored.session !== wanted.session || stored.epoch !== wanted.epoch) return 0;
   if (!sameMembers(stored.knownMembers, wanted.knownMembers)) return 0;
-  if (!samePromise(stored.promise, wanted.promise)) return 0;
+  if (!samePromise(stored.promise, wanted.promise) || stored.isolation !== wanted.isolation) return 0;
   if (stored.state !== wanted.state) return wanted.state === "Deactivating" ? DEACTIVATING_DELAY_MS : 0;
   if (hasDecisiveChange(stored.resources, wanted.resources)) return 0;
   const isSame =

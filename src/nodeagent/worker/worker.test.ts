@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { FakeAddresses } from "../../../test/fakes/fake-addresses.ts";
 import { FakeClock } from "../../../test/fakes/fake-clock.ts";
 import { FakeCommands } from "../../../test/fakes/fake-commands.ts";
+import { FakeIsolationTargets } from "../../../test/fakes/fake-isolation-targets.ts";
 import { FakeListeners } from "../../../test/fakes/fake-listeners.ts";
 import { InProcessKube } from "../../../test/fakes/in-process-kube.ts";
 import { seededRandom } from "../../../test/fakes/seeded-random.ts";
@@ -82,6 +83,7 @@ async function setup(prepare: (made: { commands: FakeCommands; journal: FakeJour
   const guard = new FakeGuard();
   const addresses = new FakeAddresses();
   const listeners = new FakeListeners();
+  const targets = new FakeIsolationTargets();
   const commands = new FakeCommands();
   for (const verb of ["start", "stop", "status"])
     commands.programs.set(`/etc/understudy/exec.d/app ${verb}`, () => ({}));
@@ -136,6 +138,7 @@ async function setup(prepare: (made: { commands: FakeCommands; journal: FakeJour
     commands,
     processes: commands,
     journal,
+    isolationProbe: targets,
   };
   const worker: Worker = new Worker("node1", { ...modules, ...informers, ...host, guard: link });
   open.push({ worker, informers: Object.values(informers) as unknown as Informer<KubeObject>[] });
@@ -154,7 +157,7 @@ async function setup(prepare: (made: { commands: FakeCommands; journal: FakeJour
   const report = async () =>
     (await api.get<FailoverGroup>(FAILOVER_GROUP, KEY))?.status?.reports?.find((found) => found.node === "node1");
   const grant = (epoch: number) => status((group) => ({ ...group.status, ...grantTo("node1", epoch) }));
-  return { clock, api, guard, addresses, listeners, commands, worker, status, report, grant, journal };
+  return { clock, api, guard, addresses, listeners, commands, worker, status, report, grant, journal, targets };
 }
 
 async function active() {
@@ -304,6 +307,27 @@ describe("a worker with an API server, a guard and a host", () => {
       state: "Inactive",
       resources: [{ name: "app", reason: "CommandNotAllowed" }],
     });
+  });
+
+  test("asks the isolation targets as a standby and as the active member, and no more once the group is gone", async () => {
+    const { api, guard, clock, report, grant, targets } = await setup();
+    const url = "http://witness.example/";
+    const isolation = { targets: [{ http: { url } }], retries: 1 };
+    await api.patch(FAILOVER_GROUP, KEY, { type: "merge", body: { spec: { isolation } } });
+    guard.receive({ type: "session", session: SESSION });
+    await clock.advance(100);
+    expect(await report()).toMatchObject({ session: SESSION, epoch: 0, state: "Inactive", isolation: "Reached" });
+    await grant(5);
+    targets.answers.set(url, "lost");
+    await clock.advance(5_000);
+    expect(await report()).toMatchObject({ epoch: 5, state: "Active", isolation: "Reached" });
+    await clock.advance(5_000);
+    expect(await report()).toMatchObject({ epoch: 5, state: "Active", isolation: "Lost" });
+    await api.delete(FAILOVER_GROUP, KEY);
+    await clock.advance(1_000);
+    const asked = targets.asked.get(url);
+    await clock.advance(20_000);
+    expect(targets.asked.get(url)).toBe(asked);
   });
 
   test("takes a deleted group down", async () => {

@@ -15,6 +15,8 @@ import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { strayAddresses } from "../address/strays.ts";
 import type { GuardToWorker, PeerRef } from "../guard-protocol.ts";
+import type { IsolationProbe } from "../isolation/port.ts";
+import { IsolationWatch } from "../isolation/watch.ts";
 import type { GroupDriver } from "./group-driver.ts";
 import { concerns, GroupSet } from "./group-set.ts";
 import { Leftovers } from "./leftovers.ts";
@@ -35,6 +37,7 @@ export interface ObjectStore<T extends KubeObject> {
 export interface WorkerModules extends Omit<PartModules, "nodeAddress"> {
   readonly api: KubeApi;
   readonly log: Logger;
+  readonly isolationProbe: IsolationProbe;
   readonly groups: ObjectStore<FailoverGroup>;
   readonly virtualIps: ObjectStore<AwsVirtualIP>;
   readonly probePorts: ObjectStore<LbProbePort>;
@@ -74,6 +77,7 @@ export class Worker {
     };
     this.#groups = new GroupSet(node, {
       ...modules,
+      isolation: new IsolationWatch({ ...modules, probe: modules.isolationProbe }),
       nodeAddress: () => this.#nodeAddresses.get(node),
       plan: (group) => planParts(group, objects, node),
       absorb: (group) => modules.groups.absorb(group),
