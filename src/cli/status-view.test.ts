@@ -74,3 +74,23 @@ test("a group that nobody reconciled yet says so", () => {
   const { status: _status, ...fresh } = group;
   expect(renderGroup(fresh, 0)[0]).toBe("ha/failover1  Unknown on no member  not yet reconciled");
 });
+
+test("a request that moved nothing does not hide the last move", () => {
+  const refused = {
+    epoch: 3,
+    cause: "Requested",
+    startedAt: "2026-01-01T00:00:59Z",
+    finishedAt: "2026-01-01T00:01:00Z",
+    result: "Refused",
+    message: "move-to: node1: node1 is not promotable: SessionMissing",
+    requestedBy: "understudy-cli",
+  };
+  const history = [refused, ...(group.status?.history ?? [])];
+  const asked = { ...group, status: { ...group.status, history } } as unknown as FailoverGroup;
+  expect(renderGroup(asked, Date.parse("2026-01-01T00:01:05Z")).slice(-4)).toEqual([
+    "",
+    "  last request  move-to: node1: node1 is not promotable: SessionMissing (Refused 5s ago, asked by understudy-cli)",
+    "  last move  node1 -> node2 (SessionExpired), Succeeded 59s ago in 5s100ms",
+    "             detect 4830ms, grant 9ms, activate 140ms",
+  ]);
+});

@@ -31,8 +31,11 @@ export function renderGroup(group: FailoverGroup, wallMs: number): string[] {
   if (operation !== undefined) lines.push(`  operation  ${operation.verb} ${operation.value}`);
   lines.push(...problems(status?.conditions ?? []).map((problem) => `  ! ${problem}`));
   lines.push("", ...memberLines(group), "", ...resourceLines(group));
-  const [last] = status?.history ?? [];
-  if (last !== undefined) lines.push("", ...moveLines(last, wallMs));
+  const [newest] = status?.history ?? [];
+  const move = status?.history?.find((entry) => entry.to !== undefined);
+  if (newest !== undefined) lines.push("");
+  if (newest !== undefined && newest !== move) lines.push(...requestLines(newest, wallMs));
+  if (move !== undefined) lines.push(...moveLines(move, wallMs));
   return lines;
 }
 
@@ -94,6 +97,13 @@ function resourceLines(group: FailoverGroup): string[] {
     ];
   });
   return renderTable([["RESOURCE", "KIND", "STATE", "REASON", "REPAIRS"], ...rows], "  ");
+}
+
+/** An operation that moved nothing, such as a pause or what was refused; it must not hide the last move. */
+function requestLines(entry: Move, wallMs: number): string[] {
+  const by = entry.requestedBy === undefined ? "" : `, asked by ${entry.requestedBy}`;
+  const when = entry.finishedAt === undefined ? "under way" : `${age(entry.finishedAt, wallMs)} ago`;
+  return [`  last request  ${entry.message ?? entry.cause} (${entry.result ?? "under way"} ${when}${by})`];
 }
 
 function moveLines(move: Move, wallMs: number): string[] {
