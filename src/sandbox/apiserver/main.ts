@@ -127,8 +127,9 @@ A Kubernetes API server for the sandbox and for tests; not for production.
   --faults             serve /sandbox/faults
 
 Example: understudy sandbox-apiserver --listen 127.0.0.1:0 --data /tmp/api.journal
-It prints "listening on HOST:PORT" once it is ready, and ends with 0 on SIGTERM or SIGINT, 1 when it cannot start,
-2 on wrong usage.
+It prints "listening on HOST:PORT" once it is ready.
+
+Exit codes: 0 stopped by SIGTERM or SIGINT, 1 could not start, 2 wrong usage.
 `;
 
 function readOptions(argv: readonly string[]): ApiServerOptions | "help" | { readonly wrong: string } {
