@@ -1,0 +1,152 @@
+/** The command line of the simulation: shares seeds out among processes, prints what was found and how to see it again. */
+import { fork } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { INVARIANTS } from "./checkers/checkers.ts";
+import { wordsOf } from "./nemesis/fault.ts";
+import { THEMES } from "./nemesis/plan.ts";
+import { runSeed, type SeedResult } from "./run-seed.ts";
+import { shrink } from "./shrink.ts";
+
+const FLAGS = {
+  seeds: { type: "string", default: "200" },
+  start: { type: "string", default: "1" },
+  seed: { type: "string" },
+  theme: { type: "string" },
+  jobs: { type: "string" },
+  json: { type: "boolean", default: false },
+  trace: { type: "boolean", default: false },
+  shrink: { type: "boolean", default: false },
+} as const;
+
+/** What a share of the seeds came to; crosses process boundaries as JSON. */
+interface Tally {
+  readonly seeds: number;
+  readonly violations: readonly Found[];
+  readonly simulatedMs: number;
+}
+
+interface Found {
+  readonly seed: number;
+  readonly invariant: string;
+  readonly theme: string;
+  readonly message: string;
+}
+
+interface Share {
+  readonly start: number;
+  readonly step: number;
+  readonly seeds: number;
+  readonly theme: string | undefined;
+}
+
+export async function runSimulation(argv: readonly string[]): Promise<number> {
+  let values;
+  try {
+    ({ values } = parseArgs({ args: [...argv], options: FLAGS, allowPositionals: false }));
+  } catch (thrown) {
+    process.stderr.write(`sim: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    return 2;
+  }
+  const { theme } = values;
+  if (theme !== undefined && THEMES[theme] === undefined) {
+    process.stderr.write(`sim: --theme ${theme}: expected one of ${Object.keys(THEMES).join(", ")}\n`);
+    return 2;
+  }
+  if (values.seed !== undefined) return await one(Number(values.seed), values);
+  const began = performance.now();
+  const seeds = Number(values.seeds);
+  const jobs = Math.max(1, Math.min(Number(values.jobs ?? availableParallelism()), Math.ceil(seeds / 20)));
+  const shares = Array.from({ length: jobs }, (_, at) => ({
+    start: Number(values.start) + at,
+    step: jobs,
+    seeds: Math.ceil((seeds - at) / jobs),
+    theme,
+  }));
+  const tallies = await Promise.all(shares.map((share) => (jobs === 1 ? runShare(share) : inChild(share))));
+  return report(tallies, performance.now() - began, values.json);
+}
+
+function report(tallies: readonly Tally[], wallMs: number, isJson: boolean): number {
+  const violations = tallies.flatMap((tally) => tally.violations).toSorted((left, right) => left.seed - right.seed);
+  const result = {
+    seeds: tallies.reduce((sum, tally) => sum + tally.seeds, 0),
+    violations: violations.map(({ seed, invariant }) => ({ seed, invariant })),
+    simulatedHours: tallies.reduce((sum, tally) => sum + tally.simulatedMs, 0) / 3_600_000,
+    wallSeconds: wallMs / 1_000,
+  };
+  if (isJson) process.stdout.write(`${JSON.stringify(result)}\n`);
+  else {
+    for (const found of violations) {
+      process.stdout.write(`seed ${found.seed} (${found.theme}): ${found.invariant}: ${found.message}\n`);
+      process.stdout.write(`  replay: npm run sim -- --seed ${found.seed} --trace\n`);
+    }
+    process.stdout.write(
+      `${result.seeds} lives, ${result.simulatedHours.toFixed(2)} simulated hours in ${result.wallSeconds.toFixed(1)} s: ${violations.length === 0 ? "nothing violated" : `${violations.length} violations`}\n`,
+    );
+  }
+  return violations.length === 0 ? 0 : 1;
+}
+
+async function one(
+  seed: number,
+  values: { trace: boolean; json: boolean; shrink: boolean; theme?: string },
+): Promise<number> {
+  const theme = values.theme === undefined ? {} : { theme: values.theme };
+  if (values.shrink) return await showSmallest(seed, theme);
+  const began = performance.now();
+  const result = await runSeed({ seed, isTraced: values.trace, ...theme });
+  if (values.trace) process.stdout.write(`${result.trace.join("\n")}\n`);
+  if (values.trace && result.violation !== undefined)
+    process.stdout.write(`violated: ${INVARIANTS[result.violation.invariant]}\n`);
+  return report([tallyOf([result])], performance.now() - began, values.json);
+}
+
+async function showSmallest(seed: number, theme: { theme?: string }): Promise<number> {
+  const smallest = await shrink({ seed, ...theme });
+  if (smallest === undefined) {
+    process.stdout.write(`seed ${seed} violates nothing\n`);
+    return 0;
+  }
+  process.stdout.write(`${smallest.trace.join("\n")}\n`);
+  process.stdout.write(`needed:\n${smallest.faults.map((fault) => `  ${wordsOf(fault)}\n`).join("")}`);
+  process.stdout.write(`violated: ${smallest.violation?.invariant}: ${smallest.violation?.message}\n`);
+  return 1;
+}
+
+async function runShare({ start, step, seeds, theme }: Share): Promise<Tally> {
+  const results: SeedResult[] = [];
+  for (let at = 0; at < seeds; at++)
+    results.push(await runSeed({ seed: start + at * step, ...(theme === undefined ? {} : { theme }) }));
+  return tallyOf(results);
+}
+
+function tallyOf(results: readonly SeedResult[]): Tally {
+  return {
+    seeds: results.length,
+    simulatedMs: results.reduce((sum, result) => sum + result.simulatedMs, 0),
+    violations: results.flatMap(({ seed, theme, violation }) =>
+      violation === undefined ? [] : [{ seed, theme, invariant: violation.invariant, message: violation.message }],
+    ),
+  };
+}
+
+function inChild(share: Share): Promise<Tally> {
+  return new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), [], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    child.on("message", (tally) => resolve(tally as Tally));
+    child.on("error", reject);
+    child.on("exit", (code) => reject(new Error(`a process of the simulation ended with ${code}`)));
+    child.send(share);
+  });
+}
+
+// Started as a child: does its share and ends.
+if (process.argv[1] === fileURLToPath(import.meta.url) && process.send !== undefined) {
+  process.once("message", (share) => {
+    void runShare(share as Share).then((tally) => {
+      process.send?.(tally, () => process.exit(0));
+    });
+  });
+}
