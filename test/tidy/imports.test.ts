@@ -22,6 +22,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   "@kubernetes/client-node": /^src\/kube\/kubeconfig-library\.ts$|^test\//,
   "@aws-sdk/client-ec2": /^src\/cloud\/aws\/|^test\/|^bench\//,
+  "@azure/arm-compute": /^src\/cloud\/azure\//,
+  "@azure/identity": /^src\/cloud\/azure\//,
   pino: /^src\/host\//,
   "prom-client": /^src\/host\/|^test\//,
   commander: /^src\/(cli|sandbox|main\.ts)/,
