@@ -4,9 +4,13 @@
  * Everything a failover needs is loaded and warm before this process stands for election: caches, connections, the
  * cloud's SDK. Two replicas run, one leads.
  */
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { deriveTimings, PRESETS, type Preset, type Timings } from "../api/timings.ts";
 import { Ec2Clients } from "../cloud/aws/ec2-access.ts";
+import { AzureFencers } from "../cloud/azure/fencers.ts";
+import type { AzureEndpoints } from "../cloud/azure/vm-client.ts";
+import { CloudFencers } from "../cloud/fencers.ts";
 import { type HostLogger, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, pinoLog } from "../host/pino-log.ts";
 import { prometheusMetrics } from "../host/prometheus.ts";
 import { untilAskedToEnd } from "../host/signals.ts";
@@ -14,9 +18,10 @@ import { systemClock } from "../host/system-clock.ts";
 import { systemRandom } from "../host/system-random.ts";
 import { openCluster } from "../kube/connection.ts";
 import { RestKubeApi } from "../kube/rest-client.ts";
-import { parseDurationMs } from "../lib/duration.ts";
+import { formatDuration, parseDurationMs } from "../lib/duration.ts";
 import { messageOf } from "../lib/errors.ts";
-import { composeController, FIELD_MANAGER } from "./composition.ts";
+import type { FencingLimit } from "../reconcilers/failover-group/fencing-record.ts";
+import { composeController, FENCING_LIMIT, FIELD_MANAGER } from "./composition.ts";
 import { startHealthServer } from "./health-server.ts";
 
 export const CONTROLLER_HELP = `Usage: understudy controller [flags]
@@ -31,6 +36,11 @@ The controller: decides where groups run and does all calls to clouds. Runs in t
   --metrics-port N               /metrics (9810)
   --health-port N                /healthz and /readyz (9812)
   --aws-endpoint URL             VPC endpoint or emulator for EC2 (AWS's own)
+  --azure-endpoint URL           Azure Resource Manager of another cloud, or an emulator (Azure's own)
+  --azure-authority URL          where its tokens come from (Microsoft Entra ID)
+  --azure-ca-file F              PEM to trust for these two, instead of the usual ones
+  --fencing-max-per-period N     machines that may be stopped within the period, 1 to 32 (${FENCING_LIMIT.maxPerPeriod})
+  --fencing-period D             (${formatDuration(FENCING_LIMIT.periodMs)})
   --ambient-namespace NS         who may omit credentials; repeatable (all)
   --recovery-mode M              Automatic, Paused (Automatic)
   --exec-directory DIR           accepted for symmetry with the agent, which checks commands; repeatable
@@ -51,6 +61,11 @@ const FLAGS = {
   "metrics-port": { type: "string", default: "9810" },
   "health-port": { type: "string", default: "9812" },
   "aws-endpoint": { type: "string" },
+  "azure-endpoint": { type: "string" },
+  "azure-authority": { type: "string" },
+  "azure-ca-file": { type: "string" },
+  "fencing-max-per-period": { type: "string", default: String(FENCING_LIMIT.maxPerPeriod) },
+  "fencing-period": { type: "string", default: formatDuration(FENCING_LIMIT.periodMs) },
   "ambient-namespace": { type: "string", multiple: true },
   "recovery-mode": { type: "string", default: "Automatic" },
   "exec-directory": { type: "string", multiple: true },
@@ -68,6 +83,8 @@ interface ControllerOptions {
   readonly metricsPort: number;
   readonly healthPort: number;
   readonly awsEndpoint: string | undefined;
+  readonly azure: AzureEndpoints;
+  readonly fencing: FencingLimit;
   readonly ambientNamespaces: readonly string[];
   readonly isRecoveryPaused: boolean;
   readonly logLevel: LogLevel;
@@ -135,7 +152,8 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
     log.flush();
     process.exit(1);
   };
-  const { manager, poller, events } = composeController(options, { ...shared, kube, ec2, onLost });
+  const fencers = new CloudFencers(ec2, new AzureFencers(options.azure, shared));
+  const { manager, poller, events, fencing } = composeController(options, { ...shared, kube, ec2, fencers, onLost });
   const loaded = { isDone: false };
   const health = await startHealthServer(
     { metricsPort: options.metricsPort, healthPort: options.healthPort },
@@ -150,6 +168,7 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
   await Promise.all([Promise.race([manager.start(), asked]), loading]);
   log.info("asked to end", { signal: await asked });
   poller.stop();
+  fencing.stop();
   await manager.stop();
   await events.stop(EVENTS_TIMEOUT_MS);
   await health.close();
@@ -171,6 +190,8 @@ function parseOptions(argv: readonly string[]): ControllerOptions | undefined {
     metricsPort: port("metrics-port", values["metrics-port"]),
     healthPort: port("health-port", values["health-port"]),
     awsEndpoint: values["aws-endpoint"],
+    azure: azureEndpoints(values),
+    fencing: fencingLimit(values["fencing-max-per-period"], values["fencing-period"]),
     ambientNamespaces: values["ambient-namespace"] ?? ["*"],
     isRecoveryPaused: oneOf("recovery-mode", values["recovery-mode"], ["Automatic", "Paused"]) === "Paused",
     logLevel: oneOf("log-level", values["log-level"], LOG_LEVELS),
@@ -184,6 +205,36 @@ function parsedFlags(argv: readonly string[]) {
   } catch (thrown) {
     throw new UsageError(messageOf(thrown));
   }
+}
+
+function azureEndpoints(values: ReturnType<typeof parsedFlags>): AzureEndpoints {
+  const { "azure-endpoint": resourceManager, "azure-authority": authority, "azure-ca-file": file } = values;
+  return {
+    ...(resourceManager === undefined ? {} : { resourceManager }),
+    ...(authority === undefined ? {} : { authority }),
+    ...(file === undefined ? {} : { certificateAuthority: readCertificate(file) }),
+  };
+}
+
+function readCertificate(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (thrown) {
+    throw new UsageError(`--azure-ca-file: ${messageOf(thrown)}`);
+  }
+}
+
+/** More than this many at once is a storm whatever the operator thinks. */
+const MOST_PER_PERIOD = 32;
+
+function fencingLimit(count: string, period: string): FencingLimit {
+  const maxPerPeriod = Number(count);
+  if (!Number.isInteger(maxPerPeriod) || maxPerPeriod < 1 || maxPerPeriod > MOST_PER_PERIOD)
+    throw new UsageError(`--fencing-max-per-period ${count}: expected a number from 1 to ${MOST_PER_PERIOD}`);
+  const periodMs = parseDurationMs(period);
+  if (periodMs === undefined || periodMs === 0)
+    throw new UsageError(`--fencing-period ${period}: expected a duration such as 10m`);
+  return { maxPerPeriod, periodMs };
 }
 
 function timingsOf(preset: Preset, sessionDuration: string | undefined): Timings {
