@@ -11,7 +11,7 @@ import type { Worker, WorkerFactory, WorkerHandlers } from "../../src/nodeagent/
 import { newSigner, newVerifier, type Signer } from "../../src/nodeagent/heartbeat/signing.ts";
 import { PromiseStore } from "../../src/nodeagent/guard/promise-store.ts";
 import { PromisingPeers } from "../../src/nodeagent/guard/promising-peers.ts";
-import { ALL_RULES } from "../../src/nodeagent/guard/safety-rules.ts";
+import { ALL_RULES } from "../../src/lib/safety-rules.ts";
 import { FakeAddresses } from "../fakes/fake-addresses.ts";
 import type { FakeClock } from "../fakes/fake-clock.ts";
 import type { FakeDatagrams } from "../fakes/fake-datagrams.ts";

@@ -15,7 +15,7 @@ import { HardCut } from "../../src/nodeagent/guard/hard-cut.ts";
 import { Holdings } from "../../src/nodeagent/guard/holdings.ts";
 import { PromiseStore } from "../../src/nodeagent/guard/promise-store.ts";
 import { PromisingPeers } from "../../src/nodeagent/guard/promising-peers.ts";
-import { ALL_RULES } from "../../src/nodeagent/guard/safety-rules.ts";
+import { ALL_RULES } from "../../src/lib/safety-rules.ts";
 import type { Worker as WorkerHandle, WorkerHandlers } from "../../src/nodeagent/guard/worker-port.ts";
 import { GuardLink } from "../../src/nodeagent/worker/guard-link.ts";
 import { Worker } from "../../src/nodeagent/worker/worker.ts";

@@ -23,7 +23,7 @@ import {
   withdrawn,
 } from "./grants-machine.ts";
 import { type Holdings, keyOf } from "./holdings.ts";
-import { ALL_RULES, type SafetyRules } from "./safety-rules.ts";
+import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 export interface ActivityModules {

@@ -33,7 +33,7 @@ import { serveMetrics } from "./metrics-server.ts";
 import { becomeOnlyGuard } from "./only-guard.ts";
 import { PromiseStore } from "./promise-store.ts";
 import { PromisingPeers, type PromisingPeersModules } from "./promising-peers.ts";
-import { ALL_RULES } from "./safety-rules.ts";
+import { ALL_RULES } from "../../lib/safety-rules.ts";
 import { AGENT_HELP, type AgentOptions, parseAgentOptions, UsageError } from "./options.ts";
 
 /** The worker is this very program: sources, bundle or the package's command. */

@@ -12,7 +12,8 @@ import {
   type PromiseRecord,
   type PromiseState,
 } from "./promise-state.ts";
-import { ALL_RULES, type SafetyRules } from "./safety-rules.ts";
+import { rulesWithout } from "../../../test/fakes/broken-rules.ts";
+import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
 
 const timings = presetTimings("default");
 const { renewDeadlineMs: R, sessionDurationMs: L, marginMs: M } = timings;
@@ -45,10 +46,9 @@ class Node {
 
   constructor(
     node: string,
-    options: { rules?: Partial<SafetyRules>; records?: PromiseRecord[]; bootWaitMs?: number } = {},
+    options: { rules?: SafetyRules; records?: PromiseRecord[]; bootWaitMs?: number } = {},
   ) {
-    const rules = { ...ALL_RULES, ...options.rules };
-    const { records = [], bootWaitMs = 0 } = options;
+    const { rules = ALL_RULES, records = [], bootWaitMs = 0 } = options;
     this.state = initialPromises({ node, lifeId: `life-${node}`, timings, rules, records, bootWaitMs }, this.now);
   }
 
@@ -350,23 +350,23 @@ describe("the holder", () => {
 
 describe("with one rule broken, for the simulator only", () => {
   test("majority-is-permission", () => {
-    const a = asking(["a", "b", "c"], { rules: { allMustPromise: false } });
+    const a = asking(["a", "b", "c"], { rules: rulesWithout("allMustPromise") });
     const { nonce } = a.sent("ask")[0] ?? { nonce: "" };
     expect(complete(a.hear("b", { type: "promise", nonce, groupUids: ["g1"] }))).toHaveLength(1);
   });
 
   test("ignore-promise, forget-promise-on-restart, promise-without-rho", () => {
-    const ignoring = new Node("b", { rules: { promiseBlocksActivation: false } });
+    const ignoring = new Node("b", { rules: rulesWithout("promiseBlocksActivation") });
     ignoring.hear("a", ask(3));
     expect(ignoring.isBound).toBe(false);
     const record = { groupUid: "g1", node: "a", session: "a_1", epoch: 3, bindMs: BIND_MS };
     const forgetting = new Node("b", {
-      rules: { promisesOutliveTheGuard: false },
+      rules: rulesWithout("promisesOutliveTheGuard"),
       records: [record],
       bootWaitMs: BIND_MS,
     });
     expect(forgetting.isBound).toBe(false);
-    const short = new Node("b", { rules: { promiseBindsWithRho: false } });
+    const short = new Node("b", { rules: rulesWithout("promiseBindsWithRho") });
     short.hear("a", ask(3));
     short.pass(L + M);
     expect(short.isBound).toBe(false);

@@ -3,7 +3,7 @@ import type { Timings } from "../../api/timings.ts";
 import type { Instant } from "../../lib/clock.ts";
 import type { GrantRef, MemberPromise } from "../guard-protocol.ts";
 import type { PromiseMessage } from "./promise-messages.ts";
-import type { SafetyRules } from "./safety-rules.ts";
+import type { SafetyRules } from "../../lib/safety-rules.ts";
 
 /** A promise this node gave: nothing of the group is activated here for `bindMs` from `sinceMs` on the own clock. */
 export interface GivenPromise {

@@ -6,7 +6,7 @@ import type { DenyReason, GrantRef, PeerRef } from "../guard-protocol.ts";
 import type { Guard, GuardPeers } from "./guard.ts";
 import { Promises } from "./promises.ts";
 import { bootWaitMs, type LoadedPromises, type PromiseStore } from "./promise-store.ts";
-import type { SafetyRules } from "./safety-rules.ts";
+import type { SafetyRules } from "../../lib/safety-rules.ts";
 
 export interface PromisingPeersOptions {
   readonly node: string;

@@ -9,7 +9,7 @@ import type { Lease, NodeFacts } from "../../api/session-lease.ts";
 import type { Timings } from "../../api/timings.ts";
 import { elapsedMs, type Instant } from "../../lib/clock.ts";
 import type { TakeDownCause } from "../guard-protocol.ts";
-import { ALL_RULES, type SafetyRules } from "./safety-rules.ts";
+import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
 
 export interface SessionConfig {
   readonly node: string;
