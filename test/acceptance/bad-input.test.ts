@@ -26,8 +26,11 @@ beforeAll(async () => {
 afterEach(() => healthy.expectUntouched());
 
 afterAll(async () => {
-  await healthy.close();
-  await site.close();
+  try {
+    await healthy.close();
+  } finally {
+    await site.close();
+  }
 }, 60_000);
 
 /** The condition that tells of it, after an Event about the same object did as well. */
