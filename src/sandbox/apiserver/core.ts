@@ -9,6 +9,7 @@
  */
 import type { Clock } from "../../lib/clock.ts";
 import { applyConfig, trackUpdate, type Writer } from "./apply/field-manager.ts";
+import { syncLastApplied } from "./apply/last-applied.ts";
 import { CORE_KINDS } from "./builtin/core-kinds.ts";
 import { EVENT_KINDS } from "./builtin/events.ts";
 import { OTHER_KINDS } from "./builtin/other-kinds.ts";
@@ -27,6 +28,7 @@ import {
   invalid,
   MODIFIED,
   notFound,
+  unclassified,
   unsupportedMediaType,
 } from "./status-error.ts";
 import type {
@@ -42,13 +44,14 @@ import { Store, storeKey, type Change } from "./store.ts";
 import { engineOf, forbiddenNulls } from "./validation.ts";
 import { WatchSession, type WatchRequest, type WatchSink, type WatchTimings } from "./watch.ts";
 import {
+  applicable,
+  checkDeletable,
+  checkNotRecreated,
   checkObject,
   prepareCreate,
   prepareUpdate,
   readBody,
   sameButForTimes,
-  uidMismatch,
-  versionMismatch,
   withoutEmptyMetadata,
 } from "./write-rules.ts";
 
@@ -133,12 +136,17 @@ export class ApiServerCore {
 
   /** PUT. */
   update(target: Target, body: unknown, context: WriteContext = {}): ApiObject {
-    const { resource, namespace, name } = target;
-    const live = this.#find(target);
-    if (live === undefined) throw notFound(resource, name);
+    const { resource, namespace, name, subresource = "" } = target;
     const given = readBody(resource, namespace, name, body);
+    const live = this.#find(target);
+    if (live === undefined && (!resource.createOnUpdate || subresource !== "")) throw notFound(resource, name);
     const next = storable(resource, this.#decode(resource, given, context, given));
-    return view(resource, this.#replace(target, live, next, context, !resource.unconditionalUpdate));
+    if (live !== undefined) {
+      return view(resource, this.#replace(target, live, next, context, !resource.unconditionalUpdate));
+    }
+    checkNotRecreated(resource, name, next.metadata.uid);
+    delete next.metadata.resourceVersion;
+    return view(resource, this.#insert(resource, namespace, next, context));
   }
 
   patch(target: Target, patch: PatchRequest, context: WriteContext = {}): ApiObject {
@@ -162,12 +170,7 @@ export class ApiServerCore {
     const { resource, name } = target;
     const live = this.#find(target);
     if (live === undefined) throw notFound(resource, name);
-    const { uid, resourceVersion: version } = request;
-    if (uid !== undefined && uid !== live.metadata.uid)
-      throw conflict(resource, name, uidMismatch(uid, live.metadata.uid));
-    if (version !== undefined && version !== live.metadata.resourceVersion) {
-      throw conflict(resource, name, versionMismatch(version, live.metadata.resourceVersion));
-    }
+    checkDeletable(resource, live, request.uid, request.resourceVersion);
     this.#admit("DELETE", target, undefined, live, context);
     const waiting = this.#collector.markDeleted(resource, live, request.propagation);
     const gone = (waiting.metadata.finalizers ?? []).length === 0 && !this.#collector.mustTerminate(resource);
@@ -196,25 +199,17 @@ export class ApiServerCore {
     if ((given.metadata.managedFields ?? []).length > 0) throw badRequest("metadata.managedFields must be nil");
     const live = this.#find(target);
     if (live === undefined && target.subresource === "status") throw notFound(resource, name);
-    const config = this.#configOf(target, given, context);
+    this.#checkDeclared(target, given, context);
+    const config = applicable(resource, target.subresource === "status", given);
     const version = config.metadata.resourceVersion ?? "";
-    if (version !== "" && version !== live?.metadata.resourceVersion) throw conflict(resource, name, MODIFIED);
-    if (live === undefined && (config.metadata.uid ?? "") !== "") {
-      throw conflict(
-        resource,
-        name,
-        `uid mismatch: the provided object specified uid ${config.metadata.uid}, and no existing object was found`,
-      );
-    }
+    if (live === undefined) checkNotRecreated(resource, name, config.metadata.uid);
+    // A real server creates what is missing even when a version is named.
+    else if (version !== "" && version !== live.metadata.resourceVersion) throw conflict(resource, name, MODIFIED);
     delete config.metadata.resourceVersion;
     const writer = this.#writer(resource, manager, target.subresource);
-    const merged = applyConfig(
-      resource.schema,
-      live === undefined ? undefined : view(resource, live),
-      config,
-      writer,
-      force,
-    );
+    const current = live === undefined ? undefined : view(resource, live);
+    const applied = applyConfig(resource.schema, current, config, writer, force);
+    const merged = target.subresource === "status" ? applied : syncLastApplied(applied, given, manager);
     const nulls = resource.custom ? forbiddenNulls(resource.schema, merged) : [];
     if (nulls.length > 0) throw invalid(resource, name, nulls);
     const next = storable(
@@ -225,26 +220,17 @@ export class ApiServerCore {
     return view(resource, this.#replace(target, live, next, context, false, true));
   }
 
-  /** What of an applied configuration counts at this endpoint: status only there, all else only at the main one. */
-  #configOf(target: Target, given: ApiObject, context: WriteContext): ApiObject {
-    const config = cloneJson(given);
-    this.#reportUnknown(engineOf(target.resource).prune(config), context);
-    if (target.subresource === "status") {
-      const { name, namespace, resourceVersion, uid } = config.metadata;
-      const metadata = { name, ...(namespace === undefined ? {} : { namespace }) };
-      return {
-        apiVersion: config.apiVersion,
-        kind: config.kind,
-        metadata: {
-          ...metadata,
-          ...(resourceVersion === undefined ? {} : { resourceVersion }),
-          ...(uid === undefined ? {} : { uid }),
-        },
-        ...("status" in config ? { status: config["status"] } : {}),
-      };
+  /** An applied configuration may name no field that the schema does not know, whatever fieldValidation says. */
+  #checkDeclared({ resource, namespace, name }: Target, given: ApiObject, context: WriteContext): void {
+    const unknown = engineOf(resource).prune(given);
+    const undeclared = unknown.filter((path) => !path.startsWith("metadata."));
+    if (undeclared.length > 0) {
+      const texts = undeclared.map((path) => `.${path}: field not declared in schema`);
+      const list = texts.length === 1 ? texts[0] : `errors:\n${texts.map((text) => `  ${text}`).join("\n")}`;
+      const what = `${namespace}/${name}; ${apiVersionOf(resource)}, Kind=${resource.kind}`;
+      throw unclassified(`failed to create typed patch object (${what}): ${list}`);
     }
-    if (target.resource.hasStatus) delete config["status"];
-    return config;
+    this.#reportUnknown(unknown, context);
   }
 
   #insert(resource: Resource, namespace: string, object: ApiObject, context: WriteContext, applied = false): ApiObject {

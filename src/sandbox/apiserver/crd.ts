@@ -172,6 +172,7 @@ export function resourcesOfCrd(crd: ApiObject): Resource[] {
         columns: columnsOf(version["additionalPrinterColumns"]),
         custom: true,
         countsGenerations: true,
+        createOnUpdate: false,
         unconditionalUpdate: false,
         storage: `${String(names["plural"])}.${group}`,
         selectable: selectableOf(version["selectableFields"]),

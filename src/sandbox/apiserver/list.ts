@@ -7,7 +7,7 @@
 import { isJsonObject, type ApiObject } from "./json.ts";
 import { view, type Resource } from "./resource.ts";
 import type { Matches } from "./selectors.ts";
-import { badRequest, expired } from "./status-error.ts";
+import { badRequest, expired, StatusError } from "./status-error.ts";
 import { storeKey, type Store } from "./store.ts";
 
 export interface ListRequest {
@@ -64,7 +64,9 @@ function wantedVersion(store: Store, request: ListRequest): number {
 }
 
 function tooLarge(version: number, current: number): Error {
-  return badRequest(`Too large resource version: ${version}, current: ${current}`);
+  const message = `Timeout: Too large resource version: ${version}, current: ${current}`;
+  const cause = { reason: "ResourceVersionTooLarge", message: "Too large resource version", field: "" };
+  return new StatusError(504, "Timeout", message, { causes: [cause], retryAfterSeconds: 1 });
 }
 
 function tooOld(isFirst: boolean, version: number): Error {

@@ -4,7 +4,7 @@
  *
  * Source of the strategic form: https://git.k8s.io/community/contributors/devel/sig-api-machinery/strategic-merge-patch.md
  */
-import jsonPatch, { type Operation } from "fast-json-patch";
+import jsonPatch, { JsonPatchError, type Operation } from "fast-json-patch";
 import { messageOf } from "../../lib/errors.ts";
 import { cloneJson, equalJson, isJsonObject, type JsonObject } from "./json.ts";
 import type { Schema } from "./resource.ts";
@@ -33,8 +33,9 @@ export function applyJsonPatch(target: unknown, operations: unknown): unknown {
   try {
     return jsonPatch.applyPatch(cloneJson(target), cloneJson(operations) as Operation[], true).newDocument;
   } catch (thrown) {
-    const message = `the server rejected our request due to an error in our request: ${messageOf(thrown).split("\n")[0]}`;
-    throw new StatusError(422, "Invalid", message, {});
+    // The real server says no more than this; what failed is lost.
+    if (!(thrown instanceof JsonPatchError)) throw badRequest(messageOf(thrown));
+    throw new StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {});
   }
 }
 

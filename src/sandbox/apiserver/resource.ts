@@ -47,6 +47,8 @@ export interface Resource {
   readonly selectable?: readonly string[];
   /** Does a change of the spec (anything but metadata and status) raise metadata.generation? */
   readonly countsGenerations: boolean;
+  /** Does a replace create what is missing, whatever resourceVersion it names? On a real server it does for Leases and Events. */
+  readonly createOnUpdate: boolean;
   /** May a replace come without resourceVersion? Not for custom resources and Leases. */
   readonly unconditionalUpdate: boolean;
 }

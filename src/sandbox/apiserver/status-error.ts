@@ -41,7 +41,7 @@ export class StatusError extends Error {
       metadata: {},
       status: "Failure",
       message: this.message,
-      reason: this.reason,
+      ...(this.reason === "" ? {} : { reason: this.reason }),
       ...(this.details === undefined ? {} : { details: this.details }),
       code: this.code,
     };
@@ -135,6 +135,11 @@ export function unsupportedMediaType(message: string): StatusError {
 /** The asked resourceVersion is older than the history that is kept. */
 export function expired(message: string): StatusError {
   return new StatusError(410, "Expired", message);
+}
+
+/** What the real server did not expect to fail: 500 without a reason. */
+export function unclassified(message: string): StatusError {
+  return new StatusError(500, "", message);
 }
 
 export function internalError(message: string): StatusError {

@@ -8,21 +8,30 @@ import { decodeMetadata } from "./decode.ts";
 import { cloneJson, equalJson, isJsonObject, type ApiMeta, type ApiObject } from "./json.ts";
 import { checkMetadata } from "./names.ts";
 import { apiVersionOf, type Resource } from "./resource.ts";
-import { badRequest, conflict, invalid, MODIFIED, type StatusCause } from "./status-error.ts";
+import { badRequest, conflict, invalid, MODIFIED, unclassified, type StatusCause } from "./status-error.ts";
 import { engineOf } from "./validation.ts";
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";
+
+/** Of a body that is quoted in an error, in characters. */
+const MAX_QUOTED = 200;
 
 /** The body of a request as an object of `resource` in `namespace`, its own copy; throws 400 when it is something else. */
 export function readBody(resource: Resource, namespace: string, name: string | undefined, body: unknown): ApiObject {
   if (!isJsonObject(body)) throw badRequest("the body of the request must be a JSON object");
   const object = cloneJson(body);
   const apiVersion = apiVersionOf(resource);
+  if (resource.custom && (object["kind"] ?? "") === "") {
+    const text = JSON.stringify(body).slice(0, MAX_QUOTED);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${resource.kind}): Object 'Kind' is missing in '${text}'`,
+    );
+  }
   if (typeof object["kind"] !== "string" || object["kind"] === "") object["kind"] = resource.kind;
   if (typeof object["apiVersion"] !== "string" || object["apiVersion"] === "") object["apiVersion"] = apiVersion;
   if (object["kind"] !== resource.kind || object["apiVersion"] !== apiVersion) {
     throw badRequest(
-      `the API version in the data (${String(object["apiVersion"])}, Kind=${String(object["kind"])}) does not match the expected API version (${apiVersion}, Kind=${resource.kind})`,
+      `the API version in the data (${String(object["apiVersion"])}) does not match the expected API version (${apiVersion})`,
     );
   }
   const metadata = decodeMetadata(resource.kind, object["metadata"] ?? {});
@@ -72,6 +81,20 @@ function withoutTimes(object: ApiObject): ApiObject {
   return { ...object, metadata: { ...object.metadata, managedFields: timeless } };
 }
 
+/** What of an applied configuration counts at an endpoint: status only there, all else only at the main one. */
+export function applicable(resource: Resource, atStatus: boolean, given: ApiObject): ApiObject {
+  const config = cloneJson(given);
+  if (!atStatus) {
+    if (resource.hasStatus) delete config["status"];
+    return config;
+  }
+  const { name, namespace, resourceVersion, uid } = config.metadata;
+  const identity = Object.entries({ name, namespace, resourceVersion, uid }).filter(([, value]) => value !== undefined);
+  const { apiVersion, kind, status } = config;
+  const metadata = Object.fromEntries(identity) as unknown as ApiMeta;
+  return { apiVersion, kind, metadata, ...(status === undefined ? {} : { status }) };
+}
+
 export interface CreateFacts {
   readonly uid: string;
   readonly time: string;
@@ -87,7 +110,7 @@ export function prepareCreate(resource: Resource, object: ApiObject, facts: Crea
     ...metadata
   } = object.metadata;
   if (resourceVersion !== undefined && resourceVersion !== "") {
-    throw badRequest("resourceVersion should not be set on objects to be created");
+    throw unclassified("resourceVersion should not be set on objects to be created");
   }
   if ((metadata.name ?? "") === "") {
     if ((metadata.generateName ?? "") === "") {
@@ -164,19 +187,42 @@ function checkPreconditions(resource: Resource, live: ApiObject, wanted: ApiMeta
   if (version !== "" && version !== live.metadata.resourceVersion) throw conflict(resource, name, MODIFIED);
   if (version === "" && mustNameVersion) {
     const message = "Invalid value: 0x0: must be specified for an update";
-    throw invalid(resource, name, [{ reason: "FieldValueInvalid", message, field: "metadata.resourceVersion" }]);
+    const named = { group: resource.group, kind: resource.plural };
+    throw invalid(named, name, [{ reason: "FieldValueInvalid", message, field: "metadata.resourceVersion" }]);
   }
   if (wanted.uid !== undefined && wanted.uid !== "" && wanted.uid !== live.metadata.uid) {
     throw conflict(resource, name, uidMismatch(wanted.uid, live.metadata.uid));
   }
 }
 
-export function uidMismatch(wanted: string, found: string | undefined): string {
+function uidMismatch(wanted: string, found: string | undefined): string {
   return `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found ?? ""}`;
 }
 
-export function versionMismatch(wanted: string, found: string | undefined): string {
-  return `Precondition failed: ResourceVersion in precondition: ${wanted}, ResourceVersion in object meta: ${found ?? ""}`;
+/** What a delete must find, or the conflict that it ends in. */
+export function checkDeletable(
+  resource: Resource,
+  live: ApiObject,
+  uid: string | undefined,
+  version: string | undefined,
+): void {
+  const found = live.metadata;
+  const named = { group: resource.group, plural: resource.kind };
+  if (uid !== undefined && uid !== found.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${found.uid ?? ""}). The object might have been deleted and then recreated`;
+    throw conflict(named, found.name, why);
+  }
+  if (version !== undefined && version !== found.resourceVersion) {
+    const why = `the ResourceVersion in the precondition (${version}) does not match the ResourceVersion in record (${found.resourceVersion ?? ""}). The object might have been modified`;
+    throw conflict(named, found.name, why);
+  }
+}
+
+/** A write that would create something must not name the uid of something else. */
+export function checkNotRecreated(resource: Resource, name: string, uid: string | undefined): void {
+  if (uid === undefined || uid === "") return;
+  const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+  throw conflict(resource, name, why);
 }
 
 /** Throws 422 with every problem found. */

@@ -150,6 +150,20 @@ describe("server-side apply over the wire", () => {
     expect((await cluster.call("GET", `${things}/ghost`)).status).toBe(404);
   });
 
+  test("a resourceVersion does not keep what is missing from being created, except its status", async () => {
+    const metadata = { resourceVersion: "5" };
+    expect((await apply("revived", { by: "a", spec: {}, metadata })).status).toBe(201);
+    expect((await apply("not-revived", { by: "a", status: { epoch: 1 }, metadata })).status).toBe(404);
+  });
+
+  test("a field that the schema does not know is refused as a fault of the server, even with fieldValidation=Ignore", async () => {
+    const body = { apiVersion: `${cluster.group}/v1`, kind: "Thing", metadata: { name: "typo" }, spec: { typo: 1 } };
+    const query = "fieldManager=a&fieldValidation=Ignore";
+    const answer = await cluster.call("PATCH", `${things}/typo?${query}`, { body, contentType: APPLY });
+    expect(answer.status).toBe(500);
+    expect(answer.body["message"]).toContain(".spec.typo: field not declared in schema");
+  });
+
   test("defaults are set but owned by nobody, and come back when a value is dropped", async () => {
     const made = await apply("default", { by: "a", spec: { mode: "manual" } });
     expect(made.body["spec"]).toEqual({ mode: "manual", nested: { level: 3 } });

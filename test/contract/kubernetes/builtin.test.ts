@@ -58,6 +58,16 @@ describe("a Lease", () => {
     expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 409]);
   });
 
+  test("that is missing is created by a replace, whatever version it names, but not with another's uid", async () => {
+    const put = (name: string, metadata: JsonObject): Promise<Answer> => {
+      const body = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, ...metadata }, spec: {} };
+      return cluster.call("PUT", `${leases}/${name}`, { body });
+    };
+    expect((await put("by-put", { resourceVersion: "5" })).status).toBe(201);
+    expect((await put("by-put-uid", { uid: "11111111-1111-1111-1111-111111111111" })).status).toBe(409);
+    expect((await cluster.call("PUT", `${maps}/absent`, { body: { metadata: { name: "absent" } } })).status).toBe(404);
+  });
+
   test("shows its holder in a table", async () => {
     await createLease("shown", { holderIdentity: "me" });
     const accept = "application/json;as=Table;v=v1;g=meta.k8s.io";

@@ -11,6 +11,7 @@ type Optional =
   | "columns"
   | "custom"
   | "countsGenerations"
+  | "createOnUpdate"
   | "unconditionalUpdate";
 
 /** A built-in resource; the usual is filled in. */
@@ -26,6 +27,7 @@ export function builtin(
     columns: [nameColumn, ageColumn],
     custom: false,
     countsGenerations: false,
+    createOnUpdate: false,
     unconditionalUpdate: true,
     storage: `${given.plural}.${given.group}`,
     ...given,

@@ -88,6 +88,7 @@ const coreEvents = builtin({
   shortNames: ["ev"],
   namespaced: true,
   columns,
+  createOnUpdate: true,
   storage: "events",
   selectable: [
     ...["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"].map(
@@ -144,6 +145,7 @@ const newEvents = builtin({
   shortNames: ["ev"],
   namespaced: true,
   columns,
+  createOnUpdate: true,
   storage: "events",
   toStored: (event) => renamed(event, RENAMED, "v1"),
   fromStored: (event) => renamed(event, BACK, "events.k8s.io/v1"),

@@ -28,6 +28,7 @@ const leases = builtin({
   plural: "leases",
   kind: "Lease",
   namespaced: true,
+  createOnUpdate: true,
   unconditionalUpdate: false,
   check: checkLease,
   columns: [nameColumn, { name: "Holder", type: "string", priority: 0, value: ".spec.holderIdentity" }, ageColumn],

@@ -50,7 +50,7 @@ export function verbOf(method: string, route: ResourceRoute, query: URLSearchPar
     case "PATCH":
       return hasName ? "patch" : undefined;
     case "DELETE":
-      return "delete";
+      return route.subresource === "" ? "delete" : undefined;
     default:
       return undefined;
   }
@@ -163,10 +163,10 @@ function write(core: ApiServerCore, request: ResourceRequest, verb: "create" | "
     const created = core.create(route.resource, target.namespace, request.body, context);
     return shaped(core, request, created, 201, warnings);
   }
-  if (verb === "update") return shaped(core, request, core.update(target, request.body, context), 200, warnings);
-  const before = core.exists(target);
-  const patched = core.patch(target, patchOf(request), context);
-  return shaped(core, request, patched, before ? 200 : 201, warnings);
+  const status = core.exists(target) ? 200 : 201;
+  const written =
+    verb === "update" ? core.update(target, request.body, context) : core.patch(target, patchOf(request), context);
+  return shaped(core, request, written, status, warnings);
 }
 
 function deleteRequestOf(
