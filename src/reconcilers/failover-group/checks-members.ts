@@ -5,6 +5,7 @@
  * The invariant: who is not promotable is never granted anything (DESIGN 4.4). Pure.
  */
 import { type Holder, holderOf } from "./holder.ts";
+import { isIsolated } from "./isolation.ts";
 import { type MemberSeen, memberOf, type Seen } from "./seen.ts";
 import type { HistoryEntry, MemberReason, MemberVerdict, Report } from "./types.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
@@ -106,9 +107,9 @@ const ownPreflightPasses: Check = ({ member }) => {
   };
 };
 
-const isNotIsolated: Check = ({ member }) =>
-  member.report?.isolation === "Lost" && member.report.session === member.session.verdict.session
-    ? { reason: "Isolated", message: `${member.node} reaches none of the isolation targets` }
+const isNotIsolated: Check = ({ seen, member }) =>
+  isIsolated(seen, member)
+    ? { reason: "Isolated", message: `${member.node} reaches none of the isolation targets, and they are up` }
     : undefined;
 
 const isInScope: Check = ({ seen, member, ignoresScope }) => {

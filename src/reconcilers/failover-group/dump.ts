@@ -9,6 +9,7 @@ import type { KubeApi, KubeObject, ObjectKey, ResourceType } from "../../kube/po
 import { assert } from "../../lib/assert.ts";
 import type { Instant } from "../../lib/clock.ts";
 import type { Cache, Caches, Node, ResourceCaches } from "../shared/sources.ts";
+import { NO_MEMORY } from "./memory.ts";
 import { observeGroup } from "./observe.ts";
 import type { Seen } from "./seen.ts";
 import { SessionObserver } from "./session-observer.ts";
@@ -54,7 +55,7 @@ export async function seenInDump(dump: Dump, key: ObjectKey): Promise<Seen | und
   const settings = { timings: dump.timings, isRecoveryPaused: false };
   return await observeGroup(
     key,
-    { promotableSinceMs: {}, repairedAtMs: {} },
+    NO_MEMORY,
     { kube: dumpReader(dump), sessions, caches: cachesOf(dump), settings, leaseNamespace: dump.leaseNamespace },
   );
 }

@@ -65,6 +65,23 @@ test("a cordoned standby blocks, and is named", async () => {
   expect(explanation.members).toContainEqual(expect.objectContaining({ node: "node2", reason: "Cordoned" }));
 });
 
+test("members that reach no isolation target are named, with what the others say", async () => {
+  const isolation = { targets: [{ ping: { address: "10.0.0.1" } }] };
+  const world = await ControllerWorld.create(["node1", "node2", "node3"], { isolation, failover: { mode: "Manual" } });
+  world.agent("node1").isolation = "Lost";
+  world.agent("node2").isolation = "NotChecked";
+  await world.advance(8_000);
+  expect((await explained(world)).blocks).toEqual(
+    expect.arrayContaining([
+      "node1 reaches none of its isolation targets; nor does anybody: they count as down",
+      "node2 cannot tell whether it reaches its isolation targets; its log says why",
+    ]),
+  );
+  world.agent("node3").isolation = "Reached";
+  await world.advance(200);
+  expect((await explained(world)).blocks).toContain("node1 reaches none of its isolation targets; node3 does");
+});
+
 test("what is no dump is refused with what was found", () => {
   expect(whatIsWrongWithDump({})).toBe("this is not a dump of understudy dump");
   expect(whatIsWrongWithDump({ understudyDump: 7 })).toBe("the dump has version 7, this program reads version 1");

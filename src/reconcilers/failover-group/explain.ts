@@ -10,6 +10,7 @@ import { formatDuration } from "../../lib/duration.ts";
 import { groupProblems } from "./checks-group.ts";
 import { memberVerdicts } from "./checks-members.ts";
 import { holderOf } from "./holder.ts";
+import { isolationSentences } from "./isolation.ts";
 import { planGroup } from "./plan.ts";
 import { memberOf, type Seen } from "./seen.ts";
 import { timingsOf } from "./session-observer.ts";
@@ -133,6 +134,7 @@ function blocksOf(seen: Seen): string[] {
   const { failover } = seen.group.spec;
   return [
     ...groupProblems(seen).map((problem) => problem.message),
+    ...isolationSentences(seen),
     ...(failover.mode === "Manual" ? ["failover.mode is Manual: moves wait for understudy.dev/move-to"] : []),
     ...(failover.mode === "Paused" ? ["failover.mode is Paused: nothing is repaired or moved"] : []),
     ...(seen.group.status?.pausedUntil === undefined ? [] : [`paused until ${seen.group.status.pausedUntil}`]),

@@ -5,10 +5,13 @@
 import type { Instant } from "../../lib/clock.ts";
 import { refusalOf } from "./checks-members.ts";
 import { reportsUnder } from "./holder.ts";
+import { isIsolated } from "./isolation.ts";
 import type { Memory, MoveTimes, Seen } from "./seen.ts";
 import { memberOf } from "./seen.ts";
 
 type Mutable = { -readonly [Key in keyof Memory]: Memory[Key] };
+
+export const NO_MEMORY: Memory = { promotableSinceMs: {}, isolatedSinceMs: {}, repairedAtMs: {} };
 
 export class GroupMemory {
   readonly #groups = new Map<string, Mutable>();
@@ -17,7 +20,7 @@ export class GroupMemory {
     this.#groups.delete(uid);
   }
 
-  /** Takes in what was seen: since when it is looked at, who has been promotable, when the group came up. */
+  /** Takes in what was seen: since when it is looked at, who has been promotable or isolated, when the group came up. */
   note(uid: string, seen: Seen, now: Instant): Memory {
     const memory = this.#of(uid);
     memory.firstSeenMs ??= now.monotonicMs;
@@ -25,6 +28,11 @@ export class GroupMemory {
       seen.members
         .filter((member) => refusalOf(seen, member, now.wallMs) === undefined)
         .map((member) => [member.node, memory.promotableSinceMs[member.node] ?? now.monotonicMs]),
+    );
+    memory.isolatedSinceMs = Object.fromEntries(
+      seen.members
+        .filter((member) => isIsolated(seen, member))
+        .map(({ node }) => [node, memory.isolatedSinceMs[node] ?? now.monotonicMs]),
     );
     const grant = seen.group.status?.active;
     const report = grant === undefined ? undefined : memberOf(seen, grant.node)?.report;
@@ -55,7 +63,7 @@ export class GroupMemory {
   #of(uid: string): Mutable {
     let memory = this.#groups.get(uid);
     if (memory === undefined) {
-      memory = { promotableSinceMs: {}, repairedAtMs: {} };
+      memory = { ...NO_MEMORY };
       this.#groups.set(uid, memory);
     }
     return memory;

@@ -17,13 +17,17 @@ export interface Wish {
   readonly except?: string;
   /** Nobody else is taken. */
   readonly only?: string;
+  /** Nobody outside these is taken. */
+  readonly among?: readonly string[];
   /** The group is down: a member on which it failed before is better than nobody. */
   readonly isLastResort?: boolean;
 }
 
 export function chooseCandidate(seen: Seen, wallMs: number, wish: Wish): Choice | undefined {
+  const { except, only, among } = wish;
   const ordered = inOrder(seen, wish.prefer).filter(
-    (member) => member.node !== wish.except && (wish.only === undefined || member.node === wish.only),
+    ({ node }) =>
+      node !== except && (only === undefined || node === only) && (among === undefined || among.includes(node)),
   );
   const refusals = new Map(
     ordered.map((member) => [member, refusalOf(seen, member, wallMs, member.node === wish.prefer)]),

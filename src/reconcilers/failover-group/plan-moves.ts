@@ -9,9 +9,10 @@ import { parseDurationMs } from "../../lib/duration.ts";
 import { isStillLooking, refusalOf } from "./checks-members.ts";
 import { closeAsFailed, type Draft, isoTime, movesByItself, tell } from "./draft.ts";
 import { type Grant, reportsUnder } from "./holder.ts";
+import { confirmationMs, isIsolated, membersThatReach } from "./isolation.ts";
 import { chooseCandidate } from "./plan-candidates.ts";
 import { ATTEMPT_FAILED, type JoinedResource } from "./plan-resources.ts";
-import { memberOf, openMove } from "./seen.ts";
+import { type MemberSeen, memberOf, openMove } from "./seen.ts";
 import type { Cause } from "./types.ts";
 
 /** Between two repairs of a simulated fault, in milliseconds. */
@@ -33,9 +34,33 @@ export function considerMove(draft: Draft, resources: readonly JoinedResource[])
   const member = memberOf(draft.seen, holder.node);
   const { failover } = draft.seen.group.spec;
   if (member?.position === undefined) return moveTo(draft, "Requested", wish, "it is no longer a member in the spec");
+  if (considerIsolation(draft, member, status.active)) return;
   if (member.nodeObject?.isCordoned === true && failover.onCordon === "Move")
     return moveTo(draft, "Cordoned", wish, "its Node is cordoned");
   if (failover.failback === "Automatic") considerFailback(draft, member.position);
+}
+
+/**
+ * The holder reaches none of its isolation targets while a standby does: the group leaves, to one that does if it may.
+ * True when it leaves. It does not come back before the member reaches a target again: until then it is not promotable.
+ */
+function considerIsolation(draft: Draft, holder: MemberSeen, grant: Grant): boolean {
+  const { seen, now, status } = draft;
+  if (!reportsUnder(holder.report, grant) || !isIsolated(seen, holder)) return false;
+  const among = membersThatReach(seen).map(({ node }) => node);
+  const wish = { except: holder.node };
+  const choice = chooseCandidate(seen, now.wallMs, { ...wish, among }) ?? chooseCandidate(seen, now.wallMs, wish);
+  if (among.length === 0 || choice === undefined) return false;
+  const sinceMs = seen.memory.isolatedSinceMs[holder.node] ?? now.monotonicMs;
+  const leftMs = sinceMs + confirmationMs(seen) - now.monotonicMs;
+  if (leftMs > 0) {
+    draft.lookAgainMs.push(leftMs);
+    return false;
+  }
+  status.target = { node: choice.node, cause: "Isolated" };
+  const why = `${holder.node} reaches none of the isolation targets, ${among.join(", ")} does`;
+  tell(draft, "Warning", "FailingOver", `${why}: the group moves to ${choice.node}`);
+  return true;
 }
 
 function moveTo(draft: Draft, cause: Cause, wish: { readonly except: string }, why: string): void {

@@ -20,6 +20,7 @@ import {
 } from "./draft.ts";
 import { type Holder, otherClaimants } from "./holder.ts";
 import { asIfFenced, fenceTimes, mustAwaitProof, planFence, silentHolder } from "./plan-fencing.ts";
+import { areTargetsUp } from "./isolation.ts";
 import { chooseCandidate, type Choice, earlierMembersMissing, type Wish } from "./plan-candidates.ts";
 import { type MemberSeen, memberOf, type Seen } from "./seen.ts";
 import type { Step } from "./steps.ts";
@@ -33,6 +34,7 @@ export interface Grant {
 /** Plans the transfer if one is due; returns the grant that the status of the draft now contains. */
 export function considerTransfer(draft: Draft): Grant | undefined {
   const { holder, status } = draft;
+  if (draft.force !== undefined) return grantTo(draft, draft.force.choice, "ForcePromote");
   if (holder.state === "Vetoed") return undefined;
   if (holder.state === "Holding" || (status.hold === undefined && mustAwaitProof(draft))) return fenceIfSilent(draft);
   if (status.hold !== undefined) {
@@ -130,6 +132,8 @@ function grantTo(draft: Draft, choice: Choice, cause: Cause): Grant {
     ...(from === undefined ? {} : { from }),
     to: choice.node,
     startedAt,
+    ...(draft.force === undefined ? {} : { message: draft.force.message }),
+    ...(draft.force?.requestedBy === undefined ? {} : { requestedBy: draft.force.requestedBy }),
     ...(cause === "Requested" && operation?.requestedBy !== undefined ? { requestedBy: operation.requestedBy } : {}),
     steps: detection(draft),
   });
@@ -243,7 +247,7 @@ function causeOfProof(draft: Draft, holder: Extract<Holder, { state: "Down" }>):
   if (holder.proof === "Fenced") return "Fenced";
   if (holder.proof === "NewLife") return "SessionExpired";
   const report = memberOf(draft.seen, holder.node)?.report;
-  if (holder.proof === "Reported" && report?.isolation === "Lost") return "Isolated";
+  if (holder.proof === "Reported" && report?.isolation === "Lost" && areTargetsUp(draft.seen)) return "Isolated";
   const hasFailed = report?.resources?.some((resource) => resource.state === "Failed") === true;
   return holder.proof === "Reported" && hasFailed ? "ResourceFailed" : "Shutdown";
 }

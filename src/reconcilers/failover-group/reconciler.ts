@@ -12,7 +12,7 @@ import type { Metrics } from "../../lib/metrics.ts";
 import type { EventSink } from "../shared/sources.ts";
 import { actOnGroup, measureGroup } from "./act.ts";
 import type { Fencing } from "./fencing-driver.ts";
-import { GroupMemory } from "./memory.ts";
+import { GroupMemory, NO_MEMORY } from "./memory.ts";
 import { observeGroup, type ObserveModules } from "./observe.ts";
 import { planGroup } from "./plan.ts";
 import type { Seen } from "./seen.ts";
@@ -45,7 +45,7 @@ export class FailoverGroupReconciler implements Reconciler<Seen, Step> {
   async observe(key: ObjectKey): Promise<Seen | undefined> {
     const text = keyText(key);
     const before = this.#seen.get(text);
-    const seen = await observeGroup(key, { promotableSinceMs: {}, repairedAtMs: {} }, this.#modules);
+    const seen = await observeGroup(key, NO_MEMORY, this.#modules);
     if (seen === undefined) {
       this.#seen.delete(text);
       if (before !== undefined) this.#memory.forget(before.metadata.uid ?? "");

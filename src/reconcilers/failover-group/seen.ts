@@ -62,6 +62,8 @@ export interface Memory {
   /** When this leader looked at the group for the first time. */
   readonly firstSeenMs?: number;
   readonly promotableSinceMs: Readonly<Record<string, number>>;
+  /** Since when a member has been seen to be the one whose network is gone, by node. */
+  readonly isolatedSinceMs: Readonly<Record<string, number>>;
   readonly lastStatusWriteMs?: number;
   /** Measured times of the move under way, by the epoch it grants. */
   readonly move?: MoveTimes;
