@@ -25,8 +25,17 @@ export interface Draft {
   readonly lookAgainMs: number[];
   /** What keeps the group from being granted, for the conditions. */
   blocked: Blocked | undefined;
+  /** A person chose who takes the group; `holder` says why that may be. */
+  force: Force | undefined;
   /** Proof is awaited that this member is off. */
   fencing: { readonly node: string; readonly message: string } | undefined;
+}
+
+export interface Force {
+  readonly choice: { readonly node: string; readonly session: string };
+  /** For the history: the request as it was made, and on what it rests. */
+  readonly message: string;
+  readonly requestedBy?: string;
 }
 
 export interface Blocked {
@@ -54,6 +63,7 @@ export function newDraft(seen: Seen, now: Instant): Draft {
     after: [],
     lookAgainMs: [],
     blocked: undefined,
+    force: undefined,
     fencing: undefined,
   };
 }

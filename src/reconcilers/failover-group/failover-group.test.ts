@@ -306,12 +306,6 @@ describe("operations", () => {
     expect(history?.some((entry) => entry.cause === "ResourceFailed" && entry.to === "node2")).toBe(true);
     expect(world.told.filter((event) => event.reason === "Reactivating")).toHaveLength(3);
   });
-
-  it("force-promote is refused as not implemented", async () => {
-    const world = await readyWorld();
-    await world.annotate("force-promote", "node2@1");
-    await world.until(() => world.told.some((event) => event.reason === "OperationRefused"), 1_000);
-  });
 });
 
 describe("deletion", () => {

@@ -10,6 +10,7 @@ import { parseDurationMs } from "../../lib/duration.ts";
 import { isSessionUnseen, isStillLooking, refusalOf } from "./checks-members.ts";
 import { addHistory, type Draft, isoTime, isPaused } from "./draft.ts";
 import { chooseCandidate } from "./plan-candidates.ts";
+import { decideForce } from "./plan-force.ts";
 import { memberOf } from "./seen.ts";
 import type { Step } from "./steps.ts";
 import type { GroupOperation, HistoryEntry } from "./types.ts";
@@ -97,11 +98,7 @@ export function carryOutOperation(draft: Draft): void {
     case "simulate-fault":
       return carryOutFault(draft, operation);
     case "force-promote":
-      return refuse(
-        draft,
-        operation,
-        "force-promote needs a MirrorDisk, which this version does not carry out (NotImplemented)",
-      );
+      return carryOutForce(draft, operation);
   }
 }
 
@@ -222,6 +219,28 @@ function carryOutFault(draft: Draft, operation: GroupOperation): void {
     return done(draft, operation, `the group left the member (${moved.cause})`);
   }
   draft.lookAgainMs.push(leftMs);
+}
+
+/** The grant, the answer and the person's word in the history are one write: a crash repeats none of them. */
+function carryOutForce(draft: Draft, operation: GroupOperation): void {
+  const decision = decideForce(draft, operation.value);
+  switch (decision.decision) {
+    case "Wait":
+      return;
+    case "Refuse":
+      return refuse(draft, operation, decision.why);
+    case "Done":
+      return done(draft, operation, decision.how, historyOf(draft, operation, "Succeeded"));
+    case "Promote": {
+      const { choice, holder, basis } = decision;
+      const { requestedBy } = operation;
+      const message = `force-promote: ${operation.value}: ${basis}`;
+      draft.force = { choice, message, ...(requestedBy === undefined ? {} : { requestedBy }) };
+      draft.holder = holder;
+      delete draft.status.hold;
+      return done(draft, operation, `${choice.node} is granted the group, ${basis}`);
+    }
+  }
 }
 
 function forgetRepairs(draft: Draft): void {
