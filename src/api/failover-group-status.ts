@@ -144,7 +144,7 @@ const reports = listMap(
       ),
       promise,
       isolation: choice(
-        "Isolation targets: at least one answers, none answers, or there are none.",
+        "Isolation targets: at least one answers; none does, retries included; not known (yet), or it cannot be told on this member.",
         ["Reached", "Lost", "NotChecked"],
         { typeName: "IsolationReport" },
       ),

@@ -146,13 +146,13 @@ const isolation = object(
   "Tells a member whether its own network is gone although the control plane answers. Presence switches it on.",
   {
     targets: list(
-      "Reached by members, not by the controller. An active member that loses all of them while a standby reaches at least one gives the group up.",
+      "Reached by members, not by the controller. An active member that loses all of them while a standby reaches at least one gives the group up, once that was seen for interval + timeout + 1s; while nobody reaches any, the targets count as down and nothing moves.",
       8,
       object(
         "One target.",
         {
           http: object(
-            "An HTTP request.",
+            "An HTTP request. Only the expected status counts: redirects are not followed, certificates are checked.",
             {
               url: text("What to request.", { maxLength: 2048, pattern: "^https?://.+" }),
               method: choice("HTTP method.", ["HEAD", "GET"], { default: "HEAD" }),
@@ -161,7 +161,7 @@ const isolation = object(
             { required: ["url"], typeName: "HttpTarget" },
           ),
           ping: object(
-            "An ICMP echo request.",
+            "An ICMP echo request, sent by the program ping of the agent's image. Without one the target counts neither as reached nor as lost.",
             { address: address("Whom to ping.") },
             { required: ["address"], typeName: "PingTarget" },
           ),

@@ -57,7 +57,7 @@ describe("notImplementedFields", () => {
     [
       "a switch by its presence",
       "FailoverGroup",
-      { ...base, monitors: { availabilityZone: {} }, fencing: { awsStopInstance: {} } },
+      { ...base, monitors: { availabilityZone: {} }, fencing: { awsStopInstance: {} }, isolation: {} },
       ["spec.monitors"],
     ],
     [

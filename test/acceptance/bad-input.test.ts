@@ -202,11 +202,9 @@ describe("a FailoverGroup", { timeout: 60_000 }, () => {
   });
 
   test("that asks for what this version does not do is told so, and goes on without it", async () => {
-    const isolation = { targets: [{ http: { url: "https://example.com/" } }] };
-    await site.apply("later", failoverGroup("failover1", site.nodes, [service()], { isolation }));
-    expect(await trouble(FAILOVER_GROUP, groupIn("later"), "PreflightOK", "NotImplemented")).toContain(
-      "spec.isolation",
-    );
+    const monitors = { availabilityZone: {} };
+    await site.apply("later", failoverGroup("failover1", site.nodes, [service()], { monitors }));
+    expect(await trouble(FAILOVER_GROUP, groupIn("later"), "PreflightOK", "NotImplemented")).toContain("spec.monitors");
     await site.untilReady("later", "failover1");
   });
 

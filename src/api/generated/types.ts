@@ -174,7 +174,7 @@ export interface ScheduledEvents {
   leadTime: string;
 }
 
-/** An HTTP request. */
+/** An HTTP request. Only the expected status counts: redirects are not followed, certificates are checked. */
 export interface HttpTarget {
   /** What to request. */
   url: string;
@@ -184,7 +184,7 @@ export interface HttpTarget {
   expectStatus: number;
 }
 
-/** An ICMP echo request. */
+/** An ICMP echo request, sent by the program ping of the agent's image. Without one the target counts neither as reached nor as lost. */
 export interface PingTarget {
   /** Whom to ping. An IPv4 address outside 0/8, 127/8, 169.254/16 and 224/3. */
   address: string;
@@ -192,15 +192,15 @@ export interface PingTarget {
 
 /** One target. */
 export interface IsolationTarget {
-  /** An HTTP request. */
+  /** An HTTP request. Only the expected status counts: redirects are not followed, certificates are checked. */
   http?: HttpTarget | undefined;
-  /** An ICMP echo request. */
+  /** An ICMP echo request, sent by the program ping of the agent's image. Without one the target counts neither as reached nor as lost. */
   ping?: PingTarget | undefined;
 }
 
 /** Tells a member whether its own network is gone although the control plane answers. Presence switches it on. */
 export interface Isolation {
-  /** Reached by members, not by the controller. An active member that loses all of them while a standby reaches at least one gives the group up. */
+  /** Reached by members, not by the controller. An active member that loses all of them while a standby reaches at least one gives the group up, once that was seen for interval + timeout + 1s; while nobody reaches any, the targets count as down and nothing moves. */
   targets: IsolationTarget[];
   /** Time between two rounds. A duration such as 500ms, 10s or 1m30s, from 1s to 1h. */
   interval: string;
@@ -405,7 +405,7 @@ export interface MemberPromise {
   state: PromiseState;
 }
 
-/** Isolation targets: at least one answers, none answers, or there are none. */
+/** Isolation targets: at least one answers; none does, retries included; not known (yet), or it cannot be told on this member. */
 export type IsolationReport = "Reached" | "Lost" | "NotChecked";
 
 /** Local half of one resource. */
@@ -440,7 +440,7 @@ export interface MemberReport {
   knownMembers?: string[] | undefined;
   /** Promise to the holder not to activate; written when its state changes. */
   promise?: MemberPromise | undefined;
-  /** Isolation targets: at least one answers, none answers, or there are none. */
+  /** Isolation targets: at least one answers; none does, retries included; not known (yet), or it cannot be told on this member. */
   isolation?: IsolationReport | undefined;
   /** Local half of every resource. */
   resources?: ReportedResource[] | undefined;
