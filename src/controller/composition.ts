@@ -14,6 +14,7 @@ import type { Metrics } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
 import { FencingDriver } from "../reconcilers/failover-group/fencing-driver.ts";
 import type { FencingLimit } from "../reconcilers/failover-group/fencing-record.ts";
+import { ALL_RULES, type SafetyRules } from "../lib/safety-rules.ts";
 import { SessionPoller } from "../reconcilers/failover-group/session-poller.ts";
 import type { RegistryModules } from "../reconcilers/registry.ts";
 import { type ControllerCaches, makeCaches, makeLoops, wire } from "../reconcilers/wiring.ts";
@@ -34,6 +35,8 @@ export interface ControllerSettings {
   readonly isRecoveryPaused: boolean;
   /** `fencing.maxPerPeriod` and `fencing.period`; omitted: API.md's. */
   readonly fencing?: FencingLimit;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules?: SafetyRules;
 }
 
 export interface ControllerPorts {
@@ -99,9 +102,9 @@ const ELECTION_TIMINGS: Readonly<Record<Preset, ElectionTimings>> = {
 export function composeController(settings: ControllerSettings, ports: ControllerPorts): Composition {
   const { kube, clock, random, log, metrics } = ports;
   const shared = { clock, random, log, metrics };
-  const { namespace } = settings;
+  const { namespace, rules = ALL_RULES } = settings;
   const caches = makeCaches(namespace, { ...shared, api: kube });
-  const poller = new SessionPoller({ namespace, timings: settings.timings }, { kube, ...shared });
+  const poller = new SessionPoller({ namespace, timings: settings.timings, rules }, { kube, ...shared });
   const events = new EventRecorder({ component: FIELD_MANAGER, instance: settings.identity }, { api: kube, ...shared });
   const held: { election?: LeaderElection } = {};
   const fence: Fence = {
@@ -116,10 +119,15 @@ export function composeController(settings: ControllerSettings, ports: Controlle
       namespace,
       ambientNamespaces: settings.ambientNamespaces,
       requestTimeoutMs: settings.timings.requestTimeoutMs,
+      rules,
     },
     { kube, clock, log, metrics, events, sessions: poller, fencers: ports.fencers ?? NO_FENCERS },
   );
-  const loops = makeLoops(registryModules(settings, ports, { caches, poller, events, fencing }), { ...shared, fence });
+  const loops = makeLoops(
+    registryModules(settings, ports, { caches, poller, events, fencing }),
+    { ...shared, fence },
+    { rules },
+  );
   wire(caches, loops, poller, fencing);
   const identity = `${settings.identity}_${random.uuid()}`;
   const config = { ...ELECTION_TIMINGS[settings.preset], identity, namespace, name: LEADER_LEASE };
@@ -155,7 +163,7 @@ interface Parts {
 
 function registryModules(settings: ControllerSettings, ports: ControllerPorts, parts: Parts): RegistryModules {
   const { kube, ec2, clock, log, metrics } = ports;
-  const { timings, namespace, isRecoveryPaused, ambientNamespaces } = settings;
+  const { timings, namespace, isRecoveryPaused, ambientNamespaces, rules = ALL_RULES } = settings;
   const { caches, poller, events, fencing } = parts;
   const shared = { kube, clock, log, metrics, events };
   return {
@@ -166,7 +174,7 @@ function registryModules(settings: ControllerSettings, ports: ControllerPorts, p
       sessions: poller,
       caches,
       fencing,
-      settings: { timings, isRecoveryPaused },
+      settings: { timings, isRecoveryPaused, rules },
       leaseNamespace: namespace,
     },
     awsVirtualIP: {
@@ -175,7 +183,7 @@ function registryModules(settings: ControllerSettings, ports: ControllerPorts, p
       nodes: caches.nodes,
       leases: caches.leases,
       ec2,
-      settings: { installationNamespace: namespace, ambientNamespaces, isRecoveryPaused },
+      settings: { installationNamespace: namespace, ambientNamespaces, isRecoveryPaused, rules },
     },
   };
 }

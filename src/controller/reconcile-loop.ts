@@ -21,6 +21,7 @@ import { messageOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";
+import { ALL_RULES, type SafetyRules } from "../lib/safety-rules.ts";
 import { isKubeError, keyText, type ObjectKey } from "../kube/ports.ts";
 import { Deposed, type Fence, MAX_STEPS_PER_PLAN, type Plan, type Reconciler } from "./contract.ts";
 import { WorkQueue } from "./work-queue.ts";
@@ -31,6 +32,8 @@ export interface ReconcileLoopOptions {
   readonly backoff?: Backoff;
   /** Rounds with steps, one right after the other, after which a key is slowed down: its plan does not converge. */
   readonly maxEagerRounds?: number;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules?: SafetyRules;
 }
 
 export interface ReconcileLoopModules {
@@ -52,6 +55,9 @@ const CONCURRENCY = 8;
 const BACKOFF: Backoff = { baseMs: 50, maxMs: 10_000 };
 const MAX_EAGER_ROUNDS = 32;
 
+/** For the simulator: as if the fence were not asked again after an await. */
+const UNCHECKED: Fence = { assertLeader: () => undefined };
+
 type Result = "ok" | "error" | "deposed";
 
 export class ReconcileLoop<Seen, Step> implements Loop {
@@ -60,6 +66,7 @@ export class ReconcileLoop<Seen, Step> implements Loop {
   readonly #modules: ReconcileLoopModules;
   readonly #maxEagerRounds: number;
   readonly #queue: WorkQueue;
+  readonly #rules: SafetyRules;
   readonly #eagerRounds = new Map<string, number>();
   #isDeposed = false;
 
@@ -67,6 +74,7 @@ export class ReconcileLoop<Seen, Step> implements Loop {
     this.name = reconciler.name;
     this.#reconciler = reconciler;
     this.#modules = { ...modules, log: modules.log.child({ reconciler: reconciler.name }) };
+    this.#rules = options.rules ?? ALL_RULES;
     this.#maxEagerRounds = options.maxEagerRounds ?? MAX_EAGER_ROUNDS;
     const { concurrency = CONCURRENCY, backoff = BACKOFF } = options;
     const work = async (key: ObjectKey): Promise<void> => await this.#work(key);
@@ -104,6 +112,7 @@ export class ReconcileLoop<Seen, Step> implements Loop {
   async #round(key: ObjectKey): Promise<Result> {
     try {
       this.#modules.fence.assertLeader();
+      const fence = this.#rules.recheckAfterAwait ? this.#modules.fence : UNCHECKED;
       const seen = await this.#reconciler.observe(key);
       if (seen === undefined) {
         this.#forget(key);
@@ -112,8 +121,8 @@ export class ReconcileLoop<Seen, Step> implements Loop {
       const plan = this.#reconciler.plan(seen, readInstant(this.#modules.clock));
       assert(plan.steps.length <= MAX_STEPS_PER_PLAN, `a plan has at most ${MAX_STEPS_PER_PLAN} steps`);
       for (const step of plan.steps) {
-        this.#modules.fence.assertLeader();
-        await this.#reconciler.act(key, step, this.#modules.fence);
+        fence.assertLeader();
+        await this.#reconciler.act(key, step, fence);
       }
       this.#goOn(key, plan);
       return "ok";

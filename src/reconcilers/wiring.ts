@@ -6,7 +6,7 @@ import type { FailoverGroup, ObjectByKind } from "../api/generated/types.ts";
 import { FAILOVER_GROUP, KIND_NAMES, KINDS, type KindName, RESOURCE_KINDS, type ResourceKind } from "../api/kinds.ts";
 import { LEASE, type Lease, SESSION_LABEL } from "../api/session-lease.ts";
 import type { Fence } from "../controller/contract.ts";
-import { ReconcileLoop } from "../controller/reconcile-loop.ts";
+import { ReconcileLoop, type ReconcileLoopOptions } from "../controller/reconcile-loop.ts";
 import { Informer, type InformerModules } from "../kube/informer.ts";
 import { keyOf, type KubeObject, type ObjectKey, type ResourceType } from "../kube/ports.ts";
 import { AwsVirtualIPEnqueuer } from "./aws-virtual-ip/enqueue.ts";
@@ -52,8 +52,9 @@ export type Loops = Readonly<Record<KindName, AnyLoop>>;
 export function makeLoops(
   modules: RegistryModules,
   loop: Omit<InformerModules, "api"> & { readonly fence: Fence },
+  options: ReconcileLoopOptions = {},
 ): Loops {
-  const made = KIND_NAMES.map((kind) => [kind, new ReconcileLoop(RECONCILERS[kind](modules), {}, loop)] as const);
+  const made = KIND_NAMES.map((kind) => [kind, new ReconcileLoop(RECONCILERS[kind](modules), options, loop)] as const);
   return Object.fromEntries(made) as unknown as Loops;
 }
 

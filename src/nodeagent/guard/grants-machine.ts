@@ -4,6 +4,7 @@
  *
  * Pure. Kept for one life of the guard only: a new life is a new session, and grants to the old one are void (A2).
  */
+import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
 import type { DenyReason, GrantRef } from "../guard-protocol.ts";
 
 export interface GroupGrants {
@@ -27,6 +28,8 @@ export interface ActivationContext {
   readonly mayBegin: boolean;
   /** Whether this node has promised another member not to activate the group. */
   readonly isPromised: (groupUid: string) => boolean;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules?: SafetyRules;
 }
 
 /** Groups one node can be a member of; more is a broken cluster, not a use of it. */
@@ -41,8 +44,9 @@ export function denial(grants: Grants, grant: GrantRef, context: ActivationConte
   if (context.session !== grant.session) return "wrong-session";
   const known = grants.groups.get(grant.groupUid);
   if (known === undefined && grants.groups.size >= MAX_GROUPS) return "no-right";
-  if (known !== undefined && grant.epoch < known.notedEpoch) return "older-epoch";
-  if (known !== undefined && grant.epoch <= known.givenUpEpoch) return "given-up";
+  const { epochsOnlyRise } = context.rules ?? ALL_RULES;
+  if (epochsOnlyRise && known !== undefined && grant.epoch < known.notedEpoch) return "older-epoch";
+  if (epochsOnlyRise && known !== undefined && grant.epoch <= known.givenUpEpoch) return "given-up";
   if (context.isPromised(grant.groupUid)) return "promised";
   return undefined;
 }

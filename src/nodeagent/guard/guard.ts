@@ -30,7 +30,7 @@ import type { HardCut } from "./hard-cut.ts";
 import type { Holdings } from "./holdings.ts";
 import { type GuardEffect, SessionDriver, type SessionDriverModules } from "./session-driver.ts";
 import type { PromiseContext } from "./promise-state.ts";
-import { restsOnSession, type SessionConfig, type SessionState, sessionInForce } from "./session-state.ts";
+import { restsOnSession, rulesOf, type SessionConfig, type SessionState, sessionInForce } from "./session-state.ts";
 import type { Watchdog } from "./watchdog.ts";
 import { workerMessage } from "./worker-messages.ts";
 import type { Worker, WorkerFactory } from "./worker-port.ts";
@@ -159,6 +159,7 @@ export class Guard {
       session: sessionInForce(state, readInstant(this.#modules.clock)),
       isTakingDown: state.takeDown !== undefined || this.#isCutting,
       mayBegin: restsOnSession(state),
+      rules: rulesOf(state),
       isPromised: (groupUid) => this.#modules.peers.isPromised(groupUid),
     };
   }

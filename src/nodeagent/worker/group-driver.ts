@@ -8,6 +8,7 @@ import { isKubeError, type KubeApi, keyOf, keyText, type KubeObject, type Object
 import { readInstant, type Timer } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { SafetyRules } from "../../lib/safety-rules.ts";
 import type { GrantRef } from "../guard-protocol.ts";
 import { IsolationFollower, type IsolationWatch } from "../isolation/watch.ts";
 import { step } from "./group-machine.ts";
@@ -22,6 +23,8 @@ export interface GroupDriverModules extends PartModules {
   readonly plan: (group: FailoverGroup) => PartPlan[];
   /** The answer to a write of ours, for the cache. */
   readonly absorb: (group: FailoverGroup) => void;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules?: SafetyRules;
 }
 
 interface ReportPatch extends KubeObject {
@@ -46,7 +49,7 @@ export class GroupDriver {
     this.#uid = group.metadata.uid ?? "";
     this.#node = node;
     this.#modules = { ...modules, log: modules.log.child({ group: keyText(this.#key) }) };
-    this.#state = initialGroupState(node);
+    this.#state = initialGroupState(node, modules.rules);
     this.#runner = new PartRunner(node, modules, (event) => this.dispatch(event));
     this.#isolation = new IsolationFollower(modules.isolation, (verdict) =>
       this.dispatch({ type: "isolation", verdict }),
@@ -184,7 +187,7 @@ export class GroupDriver {
     const body: ReportPatch = {
       apiVersion: API_VERSION,
       kind: FAILOVER_GROUP.kind,
-      metadata: { name, namespace, resourceVersion },
+      metadata: { name, namespace, ...(this.#state.rules.recordsByCompareAndSet ? { resourceVersion } : {}) },
       status: { reports: [report] },
     };
     const fieldManager = agentFieldManager(this.#node);

@@ -116,7 +116,9 @@ function seen(state: GroupState, event: GroupEvent & { type: "seen" }, nowMs: nu
   const known = isOlder
     ? { ...state, read }
     : { ...state, read, group: event.group, plans: event.plans, isGone: false };
-  return event.isConsistent ? withTenure(known, (tenure) => confirmed(known, tenure)) : known;
+  if (!event.isConsistent) return known;
+  const resolved = state.rules.onlyWritesResolveChanges ? known : settled(known);
+  return withTenure(resolved, (tenure) => confirmed(known, tenure));
 }
 
 /** A read of ours that shows the grant takes the tenure one stage on. */

@@ -11,6 +11,7 @@
  * Invariant: a tenure that has begun to leave never serves again, and its epoch is never served again.
  */
 import type { FailoverGroup, IsolationReport, MemberReport } from "../../api/generated/types.ts";
+import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
 import type { DenyReason, GrantRef, MemberPromise } from "../guard-protocol.ts";
 import type { MonitorState, Reading } from "../monitor/schedule.ts";
 import type { PartPlan } from "./part-plan.ts";
@@ -101,6 +102,7 @@ export interface Finding {
 
 export interface GroupState {
   readonly node: string;
+  readonly rules: SafetyRules;
   readonly session: string | undefined;
   /** From `takeDown` until the guard names a session again. */
   readonly isForbidden: boolean;
@@ -187,9 +189,10 @@ export interface GroupStep {
 
 const idleCall: Call = { isInFlight: false, failures: 0, notBeforeMs: 0 };
 
-export function initialGroupState(node: string): GroupState {
+export function initialGroupState(node: string, rules: SafetyRules = ALL_RULES): GroupState {
   return {
     node,
+    rules,
     session: undefined,
     isForbidden: false,
     group: undefined,

@@ -22,8 +22,9 @@ export function grantRef(group: FailoverGroup, epoch: number, session: string): 
 /** The grant to begin with, or undefined. */
 export function servableGrant(state: GroupState): GrantRef | undefined {
   const grant = grantForMe(state);
-  if (grant === undefined || state.isForbidden || grant.epoch <= state.finishedEpoch) return undefined;
-  if (isAskedToLeave(state) || isReportedFinished(state, grant)) return undefined;
+  if (grant === undefined || state.isForbidden || isAskedToLeave(state)) return undefined;
+  const isOver = grant.epoch <= state.finishedEpoch || isReportedFinished(state, grant);
+  if (isOver && state.rules.epochsOnlyRise) return undefined;
   return grant;
 }
 

@@ -12,6 +12,7 @@ import type { KubeApi, KubeObject, ObjectKey } from "../../kube/ports.ts";
 import { keyOf } from "../../kube/ports.ts";
 import { sleep, type Timer } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
+import type { SafetyRules } from "../../lib/safety-rules.ts";
 import type { Logger } from "../../lib/log.ts";
 import { strayAddresses } from "../address/strays.ts";
 import type { GuardToWorker, PeerRef } from "../guard-protocol.ts";
@@ -38,6 +39,8 @@ export interface WorkerModules extends Omit<PartModules, "nodeAddress"> {
   readonly api: KubeApi;
   readonly log: Logger;
   readonly isolationProbe: IsolationProbe;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules?: SafetyRules;
   readonly groups: ObjectStore<FailoverGroup>;
   readonly virtualIps: ObjectStore<AwsVirtualIP>;
   readonly probePorts: ObjectStore<LbProbePort>;

@@ -12,6 +12,7 @@ import { addFinalizer, applyStatus, removeFinalizer } from "../../controller/sta
 import { KubeError } from "../../kube/ports.ts";
 import type { ObjectKey } from "../../kube/ports.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
+import { ALL_RULES } from "../../lib/safety-rules.ts";
 import { activationOf } from "./activation.ts";
 import type { AwsVirtualIPDeps } from "./deps.ts";
 import type { Observer } from "./observe.ts";
@@ -60,7 +61,8 @@ export class Actor {
   async #replaceRoutes(vip: AwsVirtualIP, step: ReplaceRoutes, fence: Fence): Promise<void> {
     const group = await this.#deps.kube.get<FailoverGroup>(FAILOVER_GROUP, step.group);
     fence.assertLeader();
-    if (!isStillGranted(group, step, vip)) {
+    const { epochsOnlyRise } = this.#deps.settings.rules ?? ALL_RULES;
+    if (epochsOnlyRise && !isStillGranted(group, step, vip)) {
       // The cache was behind; the next look decides from the group as it is.
       const detail = { code: "Conflict", status: 409, reason: "GrantChanged" } as const;
       throw new KubeError(

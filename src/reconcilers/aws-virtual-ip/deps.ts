@@ -6,6 +6,7 @@ import type { KubeApi } from "../../kube/ports.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
+import type { SafetyRules } from "../../lib/safety-rules.ts";
 import type { Cache, EventSink, Node } from "../shared/sources.ts";
 
 export interface AwsVirtualIPSettings {
@@ -15,6 +16,8 @@ export interface AwsVirtualIPSettings {
   readonly ambientNamespaces: readonly string[];
   /** `recovery.mode: Paused` of the installation. */
   readonly isRecoveryPaused: boolean;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules?: SafetyRules;
 }
 
 export interface AwsVirtualIPDeps {

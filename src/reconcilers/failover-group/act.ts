@@ -15,6 +15,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
+import type { SafetyRules } from "../../lib/safety-rules.ts";
 import type { EventSink } from "../shared/sources.ts";
 import type { Fencing } from "./fencing-driver.ts";
 import type { GroupMemory } from "./memory.ts";
@@ -33,6 +34,7 @@ export interface ActModules {
   readonly memory: GroupMemory;
   readonly leaseNamespace: string;
   readonly fencing: Fencing;
+  readonly rules: SafetyRules;
   /** Deadline of each write, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -60,7 +62,7 @@ export async function actOnGroup(
       return;
     case "Revoke":
       memory.mark(uid, step.epoch, { plannedMs: clock.monotonicMs() });
-      await revoke(step, modules);
+      if (modules.rules.revokesBeforeGrant) await revoke(step, modules);
       memory.mark(uid, step.epoch, { revokedMs: clock.monotonicMs() });
       return;
     case "Fence":

@@ -12,6 +12,7 @@
  * a new life (the grant may be newer than that read).
  */
 import type { Lease } from "../../api/session-lease.ts";
+import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
 import { type MemberSeen, memberOf, type Seen } from "./seen.ts";
 import type { Report } from "./types.ts";
 
@@ -46,7 +47,7 @@ export function holderOf(seen: Seen): Holder {
   const fate = fateOf(member, grant);
   if (fate.state !== "Revocable" && fate.state !== "Expired") return fate;
   if (fate.state === "Revocable" && fate.end === "Fenced") return fate;
-  const by = vetoes(seen.members, grant);
+  const by = vetoes(seen.members, grant, seen.settings.rules);
   return by.length > 0 ? { state: "Vetoed", node: grant.node, by } : fate;
 }
 
@@ -103,11 +104,17 @@ export function reportsUnder(report: Report | undefined, grant: Grant | undefine
 }
 
 /** Live peers whose promise to the holder, under this grant, is open; none once a peer relays the holder's own "down". */
-export function vetoes(members: readonly Pick<MemberSeen, "node" | "report" | "session">[], grant: Grant): string[] {
+export function vetoes(
+  members: readonly Pick<MemberSeen, "node" | "report" | "session">[],
+  grant: Grant,
+  { onlyPromisesVeto }: SafetyRules = ALL_RULES,
+): string[] {
   const promises = members.flatMap(({ node, report, session }) => {
     const promise = report?.promise;
     const isLive = session.verdict.state === "Live" && report?.session === session.verdict.session;
     if (promise === undefined || !isLive || node === grant.node) return [];
+    // As if a member that a live peer ever answered were kept by that alone.
+    if (!onlyPromisesVeto && promise.node === grant.node) return [{ node, state: "Open" as const }];
     const isForGrant =
       promise.node === grant.node && promise.session === grant.session && promise.epoch === grant.epoch;
     return isForGrant ? [{ node, state: promise.state }] : [];

@@ -9,6 +9,7 @@ import { assert } from "../../lib/assert.ts";
 import { type Clock, type Instant, readInstant } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
+import { ALL_RULES } from "../../lib/safety-rules.ts";
 import type { EventSink } from "../shared/sources.ts";
 import { actOnGroup, measureGroup } from "./act.ts";
 import type { Fencing } from "./fencing-driver.ts";
@@ -67,6 +68,7 @@ export class FailoverGroupReconciler implements Reconciler<Seen, Step> {
     const group = this.#seen.get(keyText(key));
     assert(group !== undefined, "a step follows an observation");
     const timeoutMs = Math.max(MIN_WRITE_TIMEOUT_MS, this.#modules.settings.timings.requestTimeoutMs);
-    await actOnGroup(key, group, step, fence, { ...this.#modules, memory: this.#memory, timeoutMs });
+    const { rules = ALL_RULES } = this.#modules.settings;
+    await actOnGroup(key, group, step, fence, { ...this.#modules, rules, memory: this.#memory, timeoutMs });
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { ResourceKind } from "../../api/kinds.ts";
 import type { Timings } from "../../api/timings.ts";
+import type { SafetyRules } from "../../lib/safety-rules.ts";
 import type { FenceCheck, FenceView } from "./fencing-view.ts";
 import type { SessionView } from "./session-observer.ts";
 import type { Condition, FailoverGroup, GroupResource, HistoryEntry, Report } from "./types.ts";
@@ -95,6 +96,8 @@ export interface GroupSettings {
   readonly timings: Timings;
   /** `recovery.mode: Paused` of the installation. */
   readonly isRecoveryPaused: boolean;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules?: SafetyRules;
 }
 
 export function memberOf(seen: Seen, node: string): MemberSeen | undefined {

@@ -14,6 +14,7 @@ import { LEASE_ANNOTATIONS, type Lease, type NodeFacts, type SessionEnd } from "
 import { PRESETS, presetTimings, revokeWaitMs, silenceMs, type Timings } from "../../api/timings.ts";
 import { assert } from "../../lib/assert.ts";
 import type { Instant } from "../../lib/clock.ts";
+import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
 
 export type SessionVerdict =
   | { readonly state: "Live"; readonly session: string }
@@ -67,6 +68,8 @@ interface Bounds {
 export interface SessionObserverOptions {
   /** The installation's timings: the read gap, the pause tolerance, and the wait for a node without a Lease. */
   readonly timings: Timings;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules?: SafetyRules;
 }
 
 /** Nodes whose Lease disappeared are remembered up to this number; more is a broken cluster, not a use of it. */
@@ -74,6 +77,7 @@ const MAX_NODES = 5_000;
 
 export class SessionObserver {
   readonly #timings: Timings;
+  readonly #rules: SafetyRules;
   readonly #counts = new Map<string, Count>();
   /** Nodes whose Lease was seen and is gone: when the first read without it arrived, and what it lived by. */
   readonly #absent = new Map<string, { since: Instant; bounds: Bounds }>();
@@ -82,6 +86,7 @@ export class SessionObserver {
 
   constructor(options: SessionObserverOptions) {
     this.#timings = options.timings;
+    this.#rules = options.rules ?? ALL_RULES;
   }
 
   /** One successful consistent list of all session Leases, sent at `sentMs` (monotonic). One list at a time. */
@@ -181,6 +186,7 @@ export class SessionObserver {
   /** Whether the chain of reads reaches to `now`: no gap, and no pause that one of the two clocks did not count. */
   #isUnbroken(now: Instant): boolean {
     if (this.#lastRead === undefined) return false;
+    if (!this.#rules.gapsRestartTheCount) return true;
     const monotonicMs = now.monotonicMs - this.#lastRead.monotonicMs;
     const wallMs = now.wallMs - this.#lastRead.wallMs;
     return monotonicMs <= this.#timings.readGapMs && Math.abs(wallMs - monotonicMs) <= this.#timings.marginMs;

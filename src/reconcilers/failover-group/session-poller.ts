@@ -12,12 +12,15 @@ import type { KubeApi } from "../../kube/ports.ts";
 import { type Clock, readInstant, type Timer } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { SafetyRules } from "../../lib/safety-rules.ts";
 import { SessionObserver, type SessionView } from "./session-observer.ts";
 
 export interface SessionPollerOptions {
   /** The installation's namespace, in which the session Leases live. */
   readonly namespace: string;
   readonly timings: Timings;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules?: SafetyRules;
 }
 
 export interface SessionPollerModules {
@@ -51,7 +54,7 @@ export class SessionPoller implements Sessions {
   constructor(options: SessionPollerOptions, modules: SessionPollerModules) {
     this.#options = options;
     this.#modules = modules;
-    this.#observer = new SessionObserver({ timings: options.timings });
+    this.#observer = new SessionObserver(options);
   }
 
   /** `listener` gets the nodes whose verdict changed. */
@@ -62,7 +65,7 @@ export class SessionPoller implements Sessions {
   /** A new leader counts from zero: what it saw as a standby or in an earlier term counts for nothing. */
   start(): void {
     if (this.#stop !== undefined) return;
-    this.#observer = new SessionObserver({ timings: this.#options.timings });
+    this.#observer = new SessionObserver(this.#options);
     this.#verdicts = new Map();
     this.#stop = new AbortController();
     this.#isRefreshWanted = false;
