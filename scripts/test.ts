@@ -20,7 +20,7 @@ async function runSuite(configFile: string, filters: readonly string[], totals: 
     config: configFile,
     passWithNoTests: filters.length > 0,
   });
-  const reasons = new Map<string, number>();
+  const skipped = new Map<string, string[]>();
   for (const module of vitest.state.getTestModules()) {
     if (module.state() === "failed" && [...module.children.allTests()].length === 0) totals.failed++;
     for (const test of module.children.allTests()) {
@@ -29,14 +29,17 @@ async function runSuite(configFile: string, filters: readonly string[], totals: 
       else if (result.state === "failed") totals.failed++;
       else if (result.state === "skipped") {
         totals.skipped++;
-        const reason = result.note ?? `${module.relativeModuleId}: ${test.fullName} (no reason given)`;
-        reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+        // A suite that is skipped says why in its name, or each test does.
+        const suite =
+          result.note ?? `${module.relativeModuleId}: ${test.fullName.split(" > ").slice(0, -1).join(" > ")}`;
+        skipped.set(suite, [...(skipped.get(suite) ?? []), test.name]);
       }
     }
   }
   totals.failed += vitest.state.getUnhandledErrors().length;
   await vitest.close();
-  for (const [reason, count] of reasons) console.log(`not run: ${count} x ${reason}`);
+  for (const [suite, tests] of skipped)
+    console.log(`not run: ${suite}${tests.length === 1 ? ` > ${tests[0]}` : ` (${tests.length} tests)`}`);
 }
 
 /** Runs a command as one more test: it passes when it exits 0. */

@@ -156,29 +156,32 @@ function managerName(entry: JsonObject): string {
 if (isEmbedded)
   process.stderr.write("random applies need UNDERSTUDY_TEST_KUBECONFIG to name a real cluster: skipped\n");
 
-describe.skipIf(isEmbedded)(`random writes of seed ${SEED}`, () => {
-  const generator = new Generator(SEED);
-  const clusters: { cluster: Cluster; things: string }[] = [];
+describe.skipIf(isEmbedded)(
+  `random writes of seed ${SEED}${isEmbedded ? ": no real server to compare with (UNDERSTUDY_TEST_KUBECONFIG)" : ""}`,
+  () => {
+    const generator = new Generator(SEED);
+    const clusters: { cluster: Cluster; things: string }[] = [];
 
-  beforeAll(async () => {
-    for (const cluster of [await Cluster.openEmbedded(), await Cluster.open()]) {
-      clusters.push({ cluster, things: await cluster.installThings() });
-    }
-  }, 60_000);
-  afterAll(async () => {
-    for (const { cluster } of clusters) await cluster.close();
-  });
-
-  test.each(Array.from({ length: RUNS }, (_, run) => run))("sequence %i", async (run) => {
-    const done: string[] = [];
-    for (let index = 0; index < STEPS; index++) {
-      const step = generator.step(index === 0);
-      done.push(JSON.stringify(step));
-      const answers: unknown[] = [];
-      for (const { cluster, things } of clusters) {
-        answers.push(comparable(cluster, await carryOut(cluster, things, `run-${run}`, step)));
+    beforeAll(async () => {
+      for (const cluster of [await Cluster.openEmbedded(), await Cluster.open()]) {
+        clusters.push({ cluster, things: await cluster.installThings() });
       }
-      expect(answers[0], `after\n${done.join("\n")}`).toEqual(answers[1]);
-    }
-  });
-});
+    }, 60_000);
+    afterAll(async () => {
+      for (const { cluster } of clusters) await cluster.close();
+    });
+
+    test.each(Array.from({ length: RUNS }, (_, run) => run))("sequence %i", async (run) => {
+      const done: string[] = [];
+      for (let index = 0; index < STEPS; index++) {
+        const step = generator.step(index === 0);
+        done.push(JSON.stringify(step));
+        const answers: unknown[] = [];
+        for (const { cluster, things } of clusters) {
+          answers.push(comparable(cluster, await carryOut(cluster, things, `run-${run}`, step)));
+        }
+        expect(answers[0], `after\n${done.join("\n")}`).toEqual(answers[1]);
+      }
+    });
+  },
+);

@@ -132,7 +132,10 @@ function rows(text: string): string[][] {
 export function kubectlSuite(version: string): void {
   const program = findKubectl(version);
   if (program === undefined) process.stderr.write(`kubectl ${version} is not installed: its suite is skipped\n`);
-  describe.skipIf(program === undefined)(`kubectl ${version}`, () => suite(program ?? ""));
+  describe.skipIf(program === undefined)(
+    `kubectl ${version}${program === undefined ? ": not on this machine" : ""}`,
+    () => suite(program ?? ""),
+  );
 }
 
 function suite(program: string): void {
