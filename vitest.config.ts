@@ -4,7 +4,9 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["test/integration/**", "node_modules/**"],
-    testTimeout: 10_000,
+    // No test depends on speed: this ends what never ends, also where several runs share one machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: "forks",
     maxWorkers: 2,
   },

@@ -153,9 +153,6 @@ function managerName(entry: JsonObject): string {
   return JSON.stringify([entry["manager"], entry["operation"], entry["subresource"]]);
 }
 
-if (isEmbedded)
-  process.stderr.write("random applies need UNDERSTUDY_TEST_KUBECONFIG to name a real cluster: skipped\n");
-
 describe.skipIf(isEmbedded)(
   `random writes of seed ${SEED}${isEmbedded ? ": no real server to compare with (UNDERSTUDY_TEST_KUBECONFIG)" : ""}`,
   () => {
