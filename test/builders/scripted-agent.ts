@@ -31,6 +31,8 @@ export class ScriptedAgent {
   #isBusy = false;
   #isRenewing = false;
   #finishedEpoch = -1;
+  /** What it finds about the isolation targets; reported in every report, and as soon as it changes. */
+  isolation: MemberReport["isolation"];
   /** Resources that cannot be brought up here. */
   readonly broken = new Set<string>();
   /** Epochs under which this agent ever served. */
@@ -194,8 +196,12 @@ export class ScriptedAgent {
       this.#finishedEpoch = epoch;
       return await this.#report(group, { session, epoch, state: "Inactive" });
     }
-    if (!isMine || active.epoch <= this.#finishedEpoch) return;
     const own = group.status?.reports?.find((entry) => entry.node === this.node);
+    if (!isMine || active.epoch <= this.#finishedEpoch) {
+      const isSaid = own?.isolation === this.isolation && own?.session === this.session;
+      if (this.isolation === undefined || isSaid || (own !== undefined && own.state !== "Inactive")) return;
+      return await this.#report(group, { session: this.session, epoch: own?.epoch ?? 0, state: "Inactive" });
+    }
     const isOnRecord = own?.session === active.session && own.epoch === active.epoch;
     if (isOnRecord && own.state === "Inactive") return;
     if (mustLeave) {
@@ -214,7 +220,8 @@ export class ScriptedAgent {
     if (this.#serving === undefined) this.servedEpochs.push(active.epoch);
     this.#serving = { session: active.session, epoch: active.epoch };
     const state = failed.length > 0 ? "Failed" : "Active";
-    if (own.state !== state) await this.#report(group, { ...own, state });
+    const hasNews = this.isolation !== undefined && own.isolation !== this.isolation;
+    if (own.state !== state || hasNews) await this.#report(group, { ...own, state });
   }
 
   async #report(group: FailoverGroup, report: Omit<MemberReport, "node">): Promise<void> {
@@ -235,6 +242,7 @@ export class ScriptedAgent {
       ...report,
       node: this.node,
       resources,
+      ...(this.isolation === undefined ? {} : { isolation: this.isolation }),
       ...(known === undefined ? {} : { knownMembers: known }),
     };
     const { name, namespace = "", resourceVersion = "" } = group.metadata;
