@@ -46,6 +46,10 @@ export class SafetyRules {
   readonly gapsRestartTheCount: boolean = true;
   /** Only an open promise under the current epoch is a veto (A10). Broken by `hearing-is-veto`. */
   readonly onlyPromisesVeto: boolean = true;
+  /** A machine that is still stopping proves nothing. Broken by `trust-stopping`. */
+  readonly onlyOffIsProof: boolean = true;
+  /** For force-promote, expiry proves the holder down only towards a member that it had to ask (A6). Broken by `expiry-proves-force`. */
+  readonly expiryIsNoProofForForce: boolean = true;
 }
 
 export const ALL_RULES: SafetyRules = new SafetyRules();

@@ -20,6 +20,7 @@ import { type Clock, sleep } from "../../lib/clock.ts";
 import { InvariantBroken } from "../../lib/assert.ts";
 import { formatDuration } from "../../lib/duration.ts";
 import { messageOf } from "../../lib/errors.ts";
+import type { SafetyRules } from "../../lib/safety-rules.ts";
 import type { FencingRecord } from "./fencing-record.ts";
 import type { FenceOrder, FenceProblem, FenceView } from "./fencing-view.ts";
 
@@ -34,6 +35,8 @@ export interface AttemptModules {
   /** Something that the plan looks at has changed. */
   readonly changed: () => void;
   readonly heard: (news: FenceNews) => void;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules: SafetyRules;
 }
 
 export type FenceNews =
@@ -166,6 +169,7 @@ export class FenceAttempt {
         if (this.#end !== undefined || hasChanged(this.#order)) continue;
         this.#note(reading);
         if (reading.state === "gone") return true;
+        if (reading.state === "stopping" && !this.#modules.rules.onlyOffIsProof) return true;
         if (reading.state === "off" && this.#hasToldStop) {
           if (fencer.areReadsConsistent) return true;
           this.#wasReadOff = true;

@@ -16,6 +16,7 @@ import type { KubeApi } from "../../kube/ports.ts";
 import { type Clock, sleep } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
+import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import type { EventSink } from "../shared/sources.ts";
 import { CALL_TIMEOUT_MS, FenceAttempt, type FenceNews } from "./fencing-attempt.ts";
@@ -52,6 +53,8 @@ export interface FencingOptions extends FencingLimit {
   readonly ambientNamespaces: readonly string[];
   /** Deadline of a request to the API server, in milliseconds. */
   readonly requestTimeoutMs: number;
+  /** All of them, unless the simulator says otherwise. */
+  readonly rules?: SafetyRules;
 }
 
 export interface FencingModules {
@@ -124,6 +127,7 @@ export class FencingDriver implements Fencing {
       hasChanged: (wanted) => this.#hasChanged(wanted),
       changed: () => this.#tellListeners(order.node),
       heard: (news) => this.#heard(news),
+      rules: this.#options.rules ?? ALL_RULES,
     });
     remember(this.#attempts, order.node, attempt);
     void attempt.run();

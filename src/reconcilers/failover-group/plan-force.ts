@@ -9,6 +9,7 @@
  *
  * The request carries the epoch that the person saw, so that an old one cannot be replayed. Pure.
  */
+import { ALL_RULES } from "../../lib/safety-rules.ts";
 import { grantBlocker } from "./checks-group.ts";
 import { isSessionUnseen, memberRecord, refusalOf } from "./checks-members.ts";
 import type { Draft } from "./draft.ts";
@@ -111,6 +112,8 @@ const NOT_BY_EXPIRY = "its session expired, which does not prove it down for thi
 
 /** Expiry proves the holder down only towards whom it had to ask for a promise (A6), and only where that is enough. */
 function byExpiry(seen: Seen, holder: string, node: string): boolean {
+  const { rules = ALL_RULES } = seen.settings;
+  if (!rules.expiryIsNoProofForForce) return true;
   if (fencingOf(seen)?.policy === "Required") return false;
   const record = memberRecord(seen);
   const isAsked = record?.reporter === holder && record.members.includes(node);
