@@ -170,7 +170,7 @@ const machinesCouldBeStopped: GroupCheck = (seen) => {
   if (fencing === undefined) return [];
   const inSpec = seen.members.filter((member) => member.position !== undefined && member.nodeObject !== undefined);
   return inSpec.flatMap((member): Problem[] => {
-    const target = fenceTargetOf(seen, fencing, member);
+    const target = fenceTargetOf(fencing, member);
     if (!target.ok) return [{ preflight: target.reason, message: target.message, blocks: "Nothing" }];
     const check = member.fenceCheck;
     if (check?.result === "Passed") return [];

@@ -29,8 +29,7 @@ export function identityOf(seen: Pick<Seen, "group">, fencing: Fencing): FenceId
   return credentials === undefined ? { namespace } : { namespace, secret: credentials.secretRef.name };
 }
 
-export function fenceTargetOf(seen: Pick<Seen, "members">, fencing: Fencing, member: MemberSeen): FenceTarget {
-  const { node, providerIds } = member;
+export function fenceTargetOf(fencing: Fencing, { node, providerIds, sharedWith }: MemberSeen): FenceTarget {
   if (providerIds.length === 0) {
     const message = `the Node ${node} has no provider id, so no machine can be stopped for it; set spec.members[].providerID`;
     return { ok: false, reason: "Failed", message };
@@ -44,19 +43,12 @@ export function fenceTargetOf(seen: Pick<Seen, "members">, fencing: Fencing, mem
     return { ok: false, reason: "NotSupported", message };
   }
   if (new Set(machines.map((machine) => machine && vmText(machine))).size > 1) {
-    const message = `it is not certain which machine ${node} is: spec.members, the Node and its agent name ${providerIds.join(" and ")}`;
+    const message = `it is not certain which machine ${node} is: groups, the Node and its agent name ${providerIds.join(" and ")}`;
     return { ok: false, reason: "Failed", message };
   }
-  const twin = seen.members.find((other) => other.node !== node && isSameMachine(other, vm));
-  if (twin !== undefined) {
-    return { ok: false, reason: "Failed", message: `${node} and ${twin.node} name the same machine, ${vmText(vm)}` };
+  if (sharedWith.length > 0) {
+    const message = `${node} and ${sharedWith.join(", ")} name the same machine, ${vmText(vm)}`;
+    return { ok: false, reason: "Failed", message };
   }
   return { ok: true, vm };
-}
-
-function isSameMachine(member: MemberSeen, vm: VmRef): boolean {
-  return member.providerIds.some((id) => {
-    const other = parseVmRef(id);
-    return other !== undefined && vmText(other) === vmText(vm);
-  });
 }

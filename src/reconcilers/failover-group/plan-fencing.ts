@@ -80,7 +80,7 @@ export function planFence(draft: Draft, silent: SilentHolder, choice: Choice): v
   const { seen, now } = draft;
   const { fencing, member, grant, silentAtMs } = silent;
   if (vetoes(seen.members, grant).length > 0) return;
-  const target = fenceTargetOf(seen, fencing, member);
+  const target = fenceTargetOf(fencing, member);
   if (!target.ok) return tellUnproven(draft, silent, target.message, true);
   if (silentAtMs === undefined || silentAtMs > now.monotonicMs) {
     if (silentAtMs !== undefined) draft.lookAgainMs.push(silentAtMs - now.monotonicMs);
@@ -162,7 +162,7 @@ export function considerBoot(draft: Draft): void {
     const { verdict } = member.session;
     if (verdict.state !== "Ended" || verdict.end !== "Fenced" || member.position === undefined) continue;
     if (member.nodeObject?.isOutOfService === true || member.isBooted) continue;
-    const target = fenceTargetOf(seen, fencing, member);
+    const target = fenceTargetOf(fencing, member);
     if (!target.ok) continue;
     const { node } = member;
     const order = { group: { namespace, name }, node, session: verdict.session, vm: target.vm };

@@ -26,8 +26,10 @@ export interface MemberSeen {
   /** The session's Lease was read after the group was: only then does another holder in it prove a new life. */
   readonly isSessionReadAfterGroup: boolean;
   readonly report?: Report;
-  /** What the group, the Node and the agent say which machine this is; no word twice. */
+  /** What groups, the Node and the agent say which machine this is; no word twice. */
   readonly providerIds: readonly string[];
+  /** Other nodes for which somebody names the same machine. Filled in only where the group demands or tries proof. */
+  readonly sharedWith: readonly string[];
   /** What this leader knows about stopping its machine. */
   readonly fence: FenceView;
   /** This leader has begun to start its machine again. */
