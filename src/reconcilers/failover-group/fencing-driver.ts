@@ -21,6 +21,7 @@ import type { Metrics } from "../../lib/metrics.ts";
 import type { EventSink } from "../shared/sources.ts";
 import { CALL_TIMEOUT_MS, FenceAttempt, type FenceNews } from "./fencing-attempt.ts";
 import { FencingCredentials } from "./fencing-credentials.ts";
+import { NamedMachines } from "./fencing-machines.ts";
 import { type FencingLimit, FencingRecord } from "./fencing-record.ts";
 import {
   type BootOrder,
@@ -36,6 +37,7 @@ import type { Sessions } from "./session-poller.ts";
 
 /** What the reconciler needs of it. */
 export interface Fencing {
+  readonly machines: NamedMachines;
   viewOf(node: string): FenceView;
   /** Obtains proof as ordered; returns at once. */
   want(order: FenceOrder, fence: Fence): void;
@@ -83,6 +85,7 @@ interface Check {
 }
 
 export class FencingDriver implements Fencing {
+  readonly machines: NamedMachines;
   readonly #options: FencingOptions;
   readonly #modules: FencingModules;
   readonly #record: FencingRecord;
@@ -95,6 +98,7 @@ export class FencingDriver implements Fencing {
   readonly #groups = new Map<string, FailoverGroup>();
 
   constructor(options: FencingOptions, modules: FencingModules) {
+    this.machines = new NamedMachines(modules.clock);
     this.#options = options;
     this.#modules = modules;
     const { namespace, maxPerPeriod, periodMs, requestTimeoutMs } = options;

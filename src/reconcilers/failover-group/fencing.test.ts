@@ -1,43 +1,16 @@
 /** Fencing on the whole machinery of the controller: what is stopped, when, and what is never granted without proof. */
 import { describe, expect, it } from "vitest";
+import { condition, type ControllerWorld, isReadyOn, TIMINGS } from "../../../test/builders/controller-world.ts";
 import {
-  condition,
-  ControllerWorld,
-  isReadyOn,
-  KEY,
-  LEASES,
-  TIMINGS,
-} from "../../../test/builders/controller-world.ts";
-import { agentFieldManager, FAILOVER_GROUP } from "../../api/kinds.ts";
-import { LEASE, LEASE_ANNOTATIONS, type Lease } from "../../api/session-lease.ts";
+  BEST_EFFORT,
+  endOfSession,
+  fencedWorld,
+  isOn,
+  reportAs,
+  REQUIRED,
+  stalled,
+} from "../../../test/builders/fencing-world.ts";
 import { revokeWaitMs, silenceMs } from "../../api/timings.ts";
-import type { KubeObject } from "../../kube/ports.ts";
-import type { FailoverGroup, Report } from "./types.ts";
-
-const REQUIRED = { fencing: { policy: "Required", awsStopInstance: {} } };
-const BEST_EFFORT = { fencing: { policy: "BestEffort", awsStopInstance: {}, timeout: "10s" } };
-
-async function fencedWorld(spec: object = REQUIRED, nodes = ["node1", "node2"]): Promise<ControllerWorld> {
-  const world = await ControllerWorld.create(nodes, spec);
-  await world.until(isReadyOn("node1"), 5_000);
-  await world.advance(1_000);
-  return world;
-}
-
-async function reportAs(world: ControllerWorld, report: Report): Promise<void> {
-  const { resourceVersion = "" } = (await world.group()).metadata;
-  const body = { metadata: { ...KEY, resourceVersion }, status: { reports: [report] } };
-  const patch = { type: "apply", body, fieldManager: agentFieldManager(report.node), force: true } as const;
-  await world.kube.patch(FAILOVER_GROUP, KEY, patch, { subresource: "status" });
-}
-
-async function endOfSession(world: ControllerWorld, node: string): Promise<string | undefined> {
-  const lease = await world.kube.get<Lease>(LEASE, { namespace: LEASES, name: node });
-  return lease?.metadata.annotations?.[LEASE_ANNOTATIONS.ended];
-}
-
-const stalled = (reason: string) => (group: FailoverGroup) => condition(group, "Stalled")?.reason === reason;
-const isOn = (node: string) => (group: FailoverGroup) => group.status?.active?.node === node;
 
 /** Advances as `until` does, and fails when something is granted elsewhere while the machine is not off. */
 async function neverGrantedBeforeOff(world: ControllerWorld, ms: number): Promise<void> {
@@ -317,66 +290,5 @@ describe("the machine that comes back while it is being stopped", () => {
     const shots = world.machines.shotsAt("i-node1");
     await world.advance(35_000, 50);
     expect(world.machines.shotsAt("i-node1")).toBe(shots);
-  });
-});
-
-describe("afterwards: Start", () => {
-  it("starts the machine once the group is Ready elsewhere, and only once", async () => {
-    const world = await fencedWorld({ fencing: { ...REQUIRED.fencing, afterwards: "Start" } });
-    world.agent("node1").freeze();
-    await world.until(isReadyOn("node2"), 8_000);
-    await world.advance(3_000);
-    expect(world.machines.stateOf("i-node1")).toBe("running");
-    expect(world.told.map(({ reason }) => reason)).toContain("FencedStarted");
-    expect(world.machines.calls.filter((call) => call.startsWith("powerOn"))).toHaveLength(1);
-    await world.until((group) => condition(group, "StandbyReady")?.status === "True", 3_000);
-    expect(world.mostServing).toBe(1);
-  });
-
-  it("leaves a machine alone that a person vouched for", async () => {
-    const world = await fencedWorld({ fencing: { ...REQUIRED.fencing, afterwards: "Start" } });
-    world.machines.fail("powerOff", { error: "NotAuthorized" });
-    world.agent("node1").crash();
-    await world.until(stalled("FenceUnproven"), 6_000);
-    await world.patchNode("node1", { taints: [{ key: "node.kubernetes.io/out-of-service", effect: "NoExecute" }] });
-    await world.until(isReadyOn("node2"), 2_000);
-    await world.patchNode("node1", { taints: [] });
-    await world.advance(2_000);
-    expect(world.machines.calls.filter((call) => call.startsWith("powerOn"))).toEqual([]);
-  });
-});
-
-describe("the limit per period", () => {
-  it("stops a storm, also across leaders, and says when the next machine may be stopped", async () => {
-    const world = await fencedWorld(REQUIRED, ["node1", "node2", "node3", "node4"]);
-    for (const [from, to] of [
-      ["node1", "node2"],
-      ["node2", "node3"],
-    ] as const) {
-      world.agent(from).freeze();
-      await world.until(isReadyOn(to), 8_000);
-    }
-    world.replaceController();
-    await world.advance(2_000);
-    world.agent("node3").freeze();
-    await world.until(stalled("FenceUnproven"), 8_000);
-    expect(condition(await world.group(), "Stalled")?.message).toMatch(/maxPerPeriod.*node2, node1.*9m/);
-    await world.advance(60_000, 100);
-    expect(world.machines.shotsAt("i-node3")).toBe(0);
-    await world.advance(540_000, 250);
-    await world.until(isReadyOn("node4"), 15_000);
-  }, 60_000);
-
-  it("an unreadable record stops nobody", async () => {
-    const world = await fencedWorld();
-    const type = { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", namespaced: true };
-    const map: KubeObject & { data: object } = {
-      metadata: { namespace: LEASES, name: "understudy-fencing" },
-      data: { shots: "{" },
-    };
-    await world.kube.create(type, map);
-    world.agent("node1").crash();
-    await world.until(stalled("FenceUnproven"), 6_000);
-    expect(world.machines.shotsAt("i-node1")).toBe(0);
   });
 });

@@ -8,8 +8,6 @@
 import type { GroupClaim } from "../../api/generated/types.ts";
 import { FAILOVER_GROUP, type ResourceKind } from "../../api/kinds.ts";
 import { LEASE, type Lease } from "../../api/session-lease.ts";
-import { vmText } from "../../cloud/fencing-ports.ts";
-import { parseVmRef } from "../../cloud/vm-ref.ts";
 import type { KubeApi, ObjectKey } from "../../kube/ports.ts";
 import { type Claimable, claimedElsewhere } from "../shared/claims.ts";
 import type { Caches, Node } from "../shared/sources.ts";
@@ -65,37 +63,14 @@ export async function observeGroup(key: ObjectKey, memory: Memory, modules: Obse
 function withMachine(seen: Seen, member: MemberSeen, { fencing: driver, caches }: ObserveModules): MemberSeen {
   const fencing = fencingOf(seen);
   if (driver === undefined || fencing === undefined || member.position === undefined) return member;
-  const machines = machinesNamed(caches);
-  const ids = [...member.providerIds, ...(machines.get(member.node) ?? [])];
-  const named = { ...member, providerIds: [...new Set(ids)], sharedWith: nodesOfMachine(machines, member) };
+  const { node } = member;
+  const providerIds = [...new Set([...member.providerIds, ...driver.machines.idsOf(node, caches)])];
+  const others = providerIds.flatMap((id) => driver.machines.othersOf(node, id, caches));
+  const named = { ...member, providerIds, sharedWith: [...new Set(others)] };
   const target = fenceTargetOf(fencing, named);
   if (!target.ok) return named;
-  const fenceCheck = driver.checkOf(member.node, target.vm, identityOf(seen, fencing));
+  const fenceCheck = driver.checkOf(node, target.vm, identityOf(seen, fencing));
   return fenceCheck === undefined ? named : { ...named, fenceCheck };
-}
-
-/** What every Node and every group says about machines, by node. */
-function machinesNamed({ nodes, groups }: Caches): ReadonlyMap<string, readonly string[]> {
-  const machines = new Map<string, string[]>();
-  const note = (node: string, id: string | undefined): void => {
-    if (id !== undefined && id !== "") machines.set(node, [...(machines.get(node) ?? []), id]);
-  };
-  for (const node of nodes.list()) note(node.metadata.name, node.spec?.providerID);
-  for (const group of groups.list()) for (const { node, providerID } of group.spec.members) note(node, providerID);
-  return machines;
-}
-
-function nodesOfMachine(machines: ReadonlyMap<string, readonly string[]>, member: MemberSeen): string[] {
-  const own = new Set(member.providerIds.map(machineText));
-  return [...machines]
-    .filter(([node, ids]) => node !== member.node && ids.some((id) => own.has(machineText(id))))
-    .map(([node]) => node);
-}
-
-/** One text per machine, however its id is written. */
-function machineText(providerId: string): string {
-  const vm = parseVmRef(providerId);
-  return vm === undefined ? providerId : vmText(vm);
 }
 
 /** Members in the order of the spec, then whoever holds or reports without being one. */
