@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { PRESETS } from "../api/timings.ts";
 import type { Preset } from "../api/timings.ts";
+import type { ChaosOptions } from "./chaos/options.ts";
 import type { SandboxMode } from "./network/fabric.ts";
 
 export const SCENARIOS = ["aws-virtual-ip"] as const;
@@ -16,6 +17,8 @@ export interface SandboxOptions {
   readonly keep: boolean;
   /** Added to every call of the cloud API, in ms. */
   readonly latencyMs: number;
+  /** Random faults instead of the scenario's own. */
+  readonly chaos?: ChaosOptions;
 }
 
 export const USAGE = `Usage: understudy sandbox [options]

@@ -36,7 +36,7 @@ export interface OrchestratorConfig {
 
 /** Longest time for the orchestrator to end by itself once asked to, in ms. */
 const END_GRACE_MS = 3_000;
-/** Longest time for a run without --keep, in ms. */
+/** Longest time for a run without --keep, in ms; what chaos is asked to take comes on top. */
 const RUN_LIMIT_MS = 15 * 60_000;
 const INTERRUPTED = 130;
 const CANNOT_RUN = 3;
@@ -117,7 +117,8 @@ async function orchestrate(config: OrchestratorConfig, interrupted: AbortSignal)
   });
   const ended = exitOf(child);
   raisePriority(child.pid, SANDBOX_PRIORITY);
-  const limit = config.options.keep ? undefined : systemClock.setTimer(RUN_LIMIT_MS, () => child.kill("SIGKILL"));
+  const limitMs = RUN_LIMIT_MS + (config.options.chaos?.minutes ?? 0) * 60_000;
+  const limit = config.options.keep ? undefined : systemClock.setTimer(limitMs, () => child.kill("SIGKILL"));
   const timers = limit === undefined ? [] : [limit];
   const stop = (): void => {
     child.kill("SIGTERM");

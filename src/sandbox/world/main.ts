@@ -9,6 +9,7 @@ import { silentLog } from "../../lib/log.ts";
 import type { OrchestratorConfig } from "../launcher/launch.ts";
 import { pidsOfSandbox } from "../launcher/janitor.ts";
 import { killAll } from "../launcher/processes.ts";
+import { orchestrateChaos } from "../chaos/orchestrate-chaos.ts";
 import { orchestrate } from "./orchestrate.ts";
 
 const CANNOT_RUN = 3;
@@ -25,7 +26,8 @@ process.on("SIGTERM", () => endEverything(CANNOT_RUN));
 process.stdout.on("error", () => undefined); // the reader of a pipe went away; the run goes on
 
 try {
-  endEverything(await orchestrate(config, { clock: systemClock, random: systemRandom, log: silentLog }));
+  const play = config.options.chaos === undefined ? orchestrate : orchestrateChaos;
+  endEverything(await play(config, { clock: systemClock, random: systemRandom, log: silentLog }));
 } catch (thrown) {
   process.stderr.write(`sandbox: ${messageOf(thrown)}\n`);
   endEverything(CANNOT_RUN);

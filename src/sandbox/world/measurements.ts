@@ -45,9 +45,22 @@ export class Measurements {
     return maxSimultaneous(this.#intervals());
   }
 
-  /** When two were active at once. */
-  overlaps(): Overlap[] {
-    return overlapsOf(this.#intervals());
+  /** When two were active at once, as far as samples since a moment show it. */
+  overlaps(sinceMs = -Infinity): Overlap[] {
+    return overlapsOf(this.#intervals(sinceMs));
+  }
+
+  /** The client's requests since a moment, in the order in which they ended. */
+  clientSince(sinceMs: number): ClientSample[] {
+    return this.#client.filter((sample) => sample.sentMs >= sinceMs);
+  }
+
+  /** The longest time within a stretch in which one of those who measure did not get to look, in ms. */
+  longestGap(fromMs: number, untilMs: number): number {
+    const looks = [this.#client, ...this.#observed.values()].map((samples) =>
+      samples.map((sample) => sample.sentMs).filter((sentMs) => sentMs >= fromMs && sentMs <= untilMs),
+    );
+    return Math.max(0, ...looks.map(longestStep));
   }
 
   /** Of the machine that was watched worst. */
@@ -56,11 +69,17 @@ export class Measurements {
     return all.sort((a, b) => b.p99GapMs - a.p99GapMs)[0] ?? { samples: 0, p99GapMs: Infinity, longestGapMs: Infinity };
   }
 
-  #intervals(): ActivityInterval[] {
-    return [...this.#observed.keys()].flatMap((node) => activeIntervals(node, this.#samplesOf(node)));
+  #intervals(sinceMs = -Infinity): ActivityInterval[] {
+    return [...this.#observed.keys()].flatMap((node) => activeIntervals(node, this.#samplesOf(node, sinceMs)));
   }
 
-  #samplesOf(node: string): ActivitySample[] {
-    return [...(this.#observed.get(node) ?? [])].sort((a, b) => a.sentMs - b.sentMs);
+  #samplesOf(node: string, sinceMs = -Infinity): ActivitySample[] {
+    const samples = (this.#observed.get(node) ?? []).filter((sample) => sample.sentMs >= sinceMs);
+    return samples.sort((a, b) => a.sentMs - b.sentMs);
   }
+}
+
+function longestStep(moments: number[]): number {
+  moments.sort((a, b) => a - b);
+  return moments.reduce((longest, moment, index) => Math.max(longest, moment - (moments[index - 1] ?? moment)), 0);
 }

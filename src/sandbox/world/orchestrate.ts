@@ -67,7 +67,7 @@ export async function orchestrate(config: OrchestratorConfig, modules: Orchestra
   return hasPassed(result) ? 0 : 1;
 }
 
-async function worldParts(config: OrchestratorConfig, modules: OrchestratorModules): Promise<WorldParts> {
+export async function worldParts(config: OrchestratorConfig, modules: OrchestratorModules): Promise<WorldParts> {
   const topology = config.mode === "namespaces" ? twoZones(config.id) : loopbackTopology(config.id);
   const ec2 = new VirtualEc2({ region: topology.region }, modules);
   const ec2World = buildEc2World(ec2, topology);
@@ -83,10 +83,11 @@ async function worldParts(config: OrchestratorConfig, modules: OrchestratorModul
   return { site: loopbackSite(topology, fabric, heldAddressesFile), ec2, ec2World, outsiders };
 }
 
-function tellWhatItIs(config: OrchestratorConfig, timeline: Timeline): void {
-  const { profile, latencyMs, scenario } = config.options;
+export function tellWhatItIs(config: OrchestratorConfig, timeline: Timeline): void {
+  const { profile, latencyMs, scenario, chaos } = config.options;
+  const what = chaos === undefined ? `scenario ${scenario}` : `chaos ${chaos.scenario} with seed ${chaos.seed}`;
   timeline.line(
-    `understudy sandbox ${config.id}: scenario ${scenario}, profile ${profile}, ${latencyMs} ms per cloud call`,
+    `understudy sandbox ${config.id}: ${what}, profile ${profile}, ${latencyMs} ms per cloud call`,
   );
   if (config.mode === "namespaces") {
     timeline.line("mode namespaces: every machine is a network namespace, a router obeys the emulated route tables");

@@ -3,6 +3,7 @@
  * them in the order in which they need each other and offers a scenario what a person could do: pull a plug, cut a
  * wire, call the cloud API, talk to Kubernetes.
  */
+import type { ChildProcess } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,6 +40,8 @@ const BOOT_MS = 1_000;
 const AGENT_RESTART_MS = 500;
 const CONTROLLER_RESTART_MS = 500;
 const MAX_RESTART_MS = 8_000;
+/** A controller that ran for so long ends for a new reason: it is started again soon. */
+const STEADY_MS = 10_000;
 const CLIENT_INTERVAL_MS = 20;
 const CLIENT_TIMEOUT_MS = 100;
 const API_TIMEOUT_MS = 2_000;
@@ -74,6 +77,8 @@ export class World {
   readonly machines = new Map<string, VirtualMachine>();
   readonly #files = new Map<string, VmFiles>();
   readonly #outsiders: Set<number>;
+  /** Pids of the processes that are no part of a machine, by name, while they run. */
+  readonly #running = new Map<string, number>();
   readonly #modules: WorldModules;
   endpoint: Ec2Endpoint | undefined;
 
@@ -95,8 +100,7 @@ export class World {
   async start(): Promise<void> {
     const { config, site } = this;
     const { topology } = site;
-    const data = join(config.directory, "apiserver.json");
-    this.#startChild("apiserver", sites.apiServerArgv(topology, config.apiSocket, data));
+    this.startApiServer();
     this.endpoint = await startEc2Endpoint(
       {
         host: topology.control.address,
@@ -117,6 +121,17 @@ export class World {
     });
     await Promise.all([...this.machines.values()].map((machine) => machine.boot()));
     for (const vm of topology.vms) this.#observe(vm);
+  }
+
+  /** With everything that it stored before. */
+  startApiServer(): void {
+    const { config, site } = this;
+    this.#startChild("apiserver", sites.apiServerArgv(site.topology, config.apiSocket, journalFile(config)));
+  }
+
+  /** Pid of `apiserver`, `controller-1` or `controller-2`; undefined while it does not run. */
+  processOf(name: string): number | undefined {
+    return this.#running.get(name);
   }
 
   startClient(): void {
@@ -160,12 +175,16 @@ export class World {
   /** As a Deployment would: a controller that ends is started again, later each time. */
   #runController(name: string, argv: readonly string[], restartMs: number): void {
     const environment = sites.controllerEnvironment(this.site.topology);
+    const { clock, processEnded } = this.#modules;
+    const startMs = clock.monotonicMs();
     const exited = (how: string): void => {
-      this.#modules.processEnded(name, how);
-      const nextMs = Math.min(restartMs * 2, MAX_RESTART_MS);
-      this.#modules.clock.setTimer(restartMs, () => this.#runController(name, argv, nextMs));
+      this.#running.delete(name);
+      processEnded(name, how);
+      const pauseMs = clock.monotonicMs() - startMs > STEADY_MS ? CONTROLLER_RESTART_MS : restartMs;
+      const nextMs = Math.min(pauseMs * 2, MAX_RESTART_MS);
+      clock.setTimer(pauseMs, () => this.#runController(name, argv, nextMs));
     };
-    this.children.start({ name, argv, environment, exited });
+    this.#runs(name, this.children.start({ name, argv, environment, exited }));
   }
 
   async #addMachine(vm: VmPlace): Promise<void> {
@@ -210,16 +229,29 @@ export class World {
     const child = this.children.start({
       name,
       argv,
-      exited: (how) => this.#modules.processEnded(name, how),
+      exited: (how) => {
+        this.#running.delete(name);
+        this.#modules.processEnded(name, how);
+      },
       // Whoever talks to us measures.
       ...(line === undefined ? {} : { line, measures: true }),
     });
+    this.#runs(name, child);
     return child.pid;
+  }
+
+  #runs(name: string, { pid }: ChildProcess): void {
+    if (pid !== undefined) this.#running.set(name, pid);
   }
 
   #machineOf(instanceId: string): VirtualMachine {
     return this.machine(this.ec2World.vmOf(instanceId) ?? instanceId);
   }
+}
+
+/** What the API server stores, and finds again when it starts. */
+export function journalFile(config: OrchestratorConfig): string {
+  return join(config.directory, "apiserver.json");
 }
 
 /** Everything that belongs to one machine lies here. */
