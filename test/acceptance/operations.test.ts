@@ -161,7 +161,6 @@ describe("annotations", { timeout: 60_000 }, () => {
     expect(moved.status?.operation).toBeUndefined();
     await until("the old member is bare", () => (site.machines.some(isBare) ? true : undefined));
     expect(site.machines.filter(serves)).toHaveLength(1);
-    await operate("start", "the drill is over: the member it left may take the group again");
     await standbyReady();
   });
 

@@ -208,10 +208,15 @@ function hasFailedOn(seen: Seen, node: string, wallMs: number): boolean {
   for (const entry of seen.group.status?.history ?? []) {
     if (isFreshStart(entry) || wasHealthyFor(entry, nextStartedMs, resetAfterMs)) return false;
     if (entry.to === undefined) continue;
-    if (entry.cause === "ResourceFailed" && entry.from === node) return true;
+    if (entry.cause === "ResourceFailed" && entry.from === node && !isDrill(entry)) return true;
     nextStartedMs = Date.parse(entry.startedAt);
   }
   return false;
+}
+
+/** The move that a simulated fault caused. */
+function isDrill(entry: HistoryEntry): boolean {
+  return /^simulate-fault\b/.test(entry.message ?? "");
 }
 
 /** The answer to a `start` by request. */

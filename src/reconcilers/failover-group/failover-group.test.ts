@@ -306,6 +306,18 @@ describe("operations", () => {
     expect(history?.some((entry) => entry.cause === "ResourceFailed" && entry.to === "node2")).toBe(true);
     expect(world.told.filter((event) => event.reason === "Reactivating")).toHaveLength(3);
   });
+
+  it("simulate-fault leaves a member that may take the group again: nothing failed there", async () => {
+    const world = await readyWorld();
+    await world.annotate("simulate-fault", "probe");
+    await world.until(isReadyOn("node2"), 10_000);
+    await world.advance(500);
+    const { members, history } = (await world.group()).status ?? {};
+    expect(members?.find((member) => member.node === "node1")?.state).toBe("Promotable");
+    expect(history?.find((entry) => entry.to === "node2")?.message).toBe("simulate-fault: probe");
+    await world.annotate("move-to", "node1");
+    await world.until(isReadyOn("node1"), 10_000);
+  });
 });
 
 describe("deletion", () => {

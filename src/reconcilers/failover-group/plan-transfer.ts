@@ -24,7 +24,7 @@ import { areTargetsUp } from "./isolation.ts";
 import { chooseCandidate, type Choice, earlierMembersMissing, type Wish } from "./plan-candidates.ts";
 import { type MemberSeen, memberOf, type Seen } from "./seen.ts";
 import type { Step } from "./steps.ts";
-import type { Cause, MoveSteps } from "./types.ts";
+import type { Cause, GroupOperation, HistoryEntry, MoveSteps } from "./types.ts";
 
 export interface Grant {
   readonly choice: Choice;
@@ -133,6 +133,7 @@ function grantTo(draft: Draft, choice: Choice, cause: Cause): Grant {
     to: choice.node,
     startedAt,
     ...(draft.force === undefined ? {} : { message: draft.force.message }),
+    ...drillOf(cause, operation),
     ...(draft.force?.requestedBy === undefined ? {} : { requestedBy: draft.force.requestedBy }),
     ...(cause === "Requested" && operation?.requestedBy !== undefined ? { requestedBy: operation.requestedBy } : {}),
     steps: detection(draft),
@@ -144,6 +145,13 @@ function grantTo(draft: Draft, choice: Choice, cause: Cause): Grant {
     `${choice.node} holds the group under epoch ${epoch} (${cause}${from === undefined ? "" : `, before: ${from}`})`,
   );
   return { choice, epoch };
+}
+
+/** A move that a simulated fault caused says so: nothing failed on the member that it left. */
+function drillOf(cause: Cause, operation: GroupOperation | undefined): Pick<HistoryEntry, "message" | "requestedBy"> {
+  if (cause !== "ResourceFailed" || operation?.verb !== "simulate-fault") return {};
+  const { verb, value, requestedBy } = operation;
+  return { message: `${verb}: ${value}`, ...(requestedBy === undefined ? {} : { requestedBy }) };
 }
 
 /** From the last sign of life to the moment in which the session could be ended. */
