@@ -107,6 +107,12 @@ export const METRICS = {
     labels: ["provider"],
     buckets: FENCE_SECONDS,
   },
+  understudy_certificate_expiry_timestamp_seconds: {
+    type: "gauge",
+    process: "controller",
+    help: "When the certificate in an object's credentials ends, in seconds since 1970",
+    labels: ["kind", "namespace", "name"],
+  },
   understudy_session_renewal_total: {
     type: "counter",
     process: "agent",

@@ -19,6 +19,7 @@ import type { SafetyRules } from "../../lib/safety-rules.ts";
 import type { EventSink } from "../shared/sources.ts";
 import type { Fencing } from "./fencing-driver.ts";
 import type { GroupMemory } from "./memory.ts";
+import { certificateEnd } from "./plan-credential.ts";
 import type { Seen } from "./seen.ts";
 import type { Sessions } from "./session-poller.ts";
 import type { Step } from "./steps.ts";
@@ -189,4 +190,7 @@ export function measureGroup(seen: Seen, metrics: Metrics): void {
   metrics.set("understudy_group_epoch", epoch ?? 0, labels);
   const isReady = conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
   metrics.set("understudy_group_ready", isReady ? 1 : 0, labels);
+  const endsAtMs = certificateEnd(seen);
+  const named = { kind: "FailoverGroup", namespace, name };
+  if (endsAtMs !== undefined) metrics.set("understudy_certificate_expiry_timestamp_seconds", endsAtMs / 1_000, named);
 }

@@ -9,6 +9,7 @@
 import type { FailoverGroup } from "../../api/generated/types.ts";
 import { FAILOVER_GROUP } from "../../api/kinds.ts";
 import { LEASE, type Lease } from "../../api/session-lease.ts";
+import { certificateEndsAtMs } from "../../cloud/azure/certificate.ts";
 import { CloudError, isAnswer } from "../../cloud/errors.ts";
 import { type Fencer, type FencerAccess, vmText, type VmRef } from "../../cloud/fencing-ports.ts";
 import type { Fence } from "../../controller/contract.ts";
@@ -166,13 +167,17 @@ export class FencingDriver implements Fencing {
     check.isAsking = true;
     check.askedAtMs = this.#modules.clock.monotonicMs();
     const before = JSON.stringify(check.outcome);
+    let certificate: Pick<FenceCheck, "certificateEndsAtMs"> = {};
     try {
-      const fencer = await this.#fencerFor(vm, identity);
+      const keys = await this.#credentials.keysOf(identity);
+      const endsAtMs = certificateEndsAtMs(keys?.["clientCertificate"] ?? "");
+      if (endsAtMs !== undefined) certificate = { certificateEndsAtMs: endsAtMs };
+      const fencer = await this.#modules.fencers.fencerFor(vm, keys);
       await fencer.check(vm, { timeoutMs: CALL_TIMEOUT_MS });
-      check.outcome = { result: "Passed" };
+      check.outcome = { result: "Passed", ...certificate };
     } catch (thrown) {
       const isProven = thrown instanceof CloudError && isAnswer(thrown.code);
-      check.outcome = { result: isProven ? "Failed" : "Unreadable", message: messageOf(thrown) };
+      check.outcome = { result: isProven ? "Failed" : "Unreadable", message: messageOf(thrown), ...certificate };
     }
     check.isAsking = false;
     if (JSON.stringify(check.outcome) !== before) this.#tellListeners(node);

@@ -48,11 +48,15 @@ export type FenceView =
 export const IDLE: FenceView = { phase: "Idle" };
 
 /** Whether a member's machine exists and may be stopped, as last asked. */
-export type FenceCheck =
+export type FenceCheck = (
   | { readonly result: "Passed" }
   | { readonly result: "Failed"; readonly message: string }
   /** The cloud did not answer. */
-  | { readonly result: "Unreadable"; readonly message: string };
+  | { readonly result: "Unreadable"; readonly message: string }
+) & {
+  /** End of the certificate that the credentials hold, in milliseconds since 1970. */
+  readonly certificateEndsAtMs?: number;
+};
 
 export interface BootOrder {
   readonly group: ObjectKey;

@@ -7,6 +7,7 @@ import { formatDuration } from "../../lib/duration.ts";
 import { groupProblems } from "./checks-group.ts";
 import { memberVerdicts } from "./checks-members.ts";
 import { type Draft, isoTime, isPaused, pauseLeftMs, replaceEntry, tell } from "./draft.ts";
+import { credentialOf } from "./plan-credential.ts";
 import { fact, isGroupUp, isHeld, phaseOf, progressOf, readyOf, secondActive } from "./plan-ready.ts";
 import { type JoinedResource, joinResources } from "./plan-resources.ts";
 import { openMove } from "./seen.ts";
@@ -35,6 +36,7 @@ export function describe(draft: Draft, isGranting: boolean): void {
     preflightOf(draft),
     watchdogOf(draft),
     ...pausedOf(draft),
+    ...credentialOf(draft),
   ];
   status.conditions = setConditions(status.conditions, conditions, generation, isoTime(now.wallMs));
   tellOfTrouble(draft, conditions);
