@@ -112,11 +112,7 @@ function keptFields(
   };
 }
 
-function isolationFor(
-  state: GroupState,
-  stored: MemberReport | undefined,
-  session: string,
-): MemberReport["isolation"] {
+function isolationFor(state: GroupState, stored: MemberReport | undefined, session: string): MemberReport["isolation"] {
   if (state.group?.spec.isolation === undefined) return undefined;
   // What was found under another session would count for this one as if it had been found now.
   return state.isolation ?? (stored?.session === session ? stored.isolation : undefined);
