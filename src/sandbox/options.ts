@@ -5,7 +5,7 @@ import type { Preset } from "../api/timings.ts";
 import type { ChaosOptions } from "./chaos/options.ts";
 import type { SandboxMode } from "./network/fabric.ts";
 
-export const SCENARIOS = ["aws-virtual-ip"] as const;
+export const SCENARIOS = ["aws-virtual-ip", "isolation"] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 export interface SandboxOptions {
@@ -23,8 +23,8 @@ export interface SandboxOptions {
 
 export const USAGE = `Usage: understudy sandbox [options]
 
-Starts a virtual cloud on this machine, applies examples/SCENARIO, injects one fault after the other while a client
-talks to the virtual IP, and prints how long the client was without an answer.
+Starts a virtual cloud on this machine, applies an example, injects one fault after the other while a client talks to
+the virtual IP, and prints how long the client was without an answer.
 
 Options:
   --scenario NAME     ${SCENARIOS.join(", ")} (default: aws-virtual-ip)

@@ -26,7 +26,7 @@ const DRIFT_PROCESSING_MS = 200;
 const NOISE_MS = 500;
 const PLANNED_BOUND_MS = 1_000;
 
-type Play = (stage: Stage) => Promise<FaultResult>;
+export type Play = (stage: Stage) => Promise<FaultResult>;
 
 /** In the order in which the demo shows them. */
 export const AWS_VIRTUAL_IP_FAULTS: readonly Play[] = [crash, plannedMove, cutOff, freeze, drift];
@@ -161,7 +161,7 @@ async function monitorIntervalMs(stage: Stage): Promise<number> {
 }
 
 /** A fault after which the other member must serve. */
-function failover(stage: Stage, name: string, from: string, story: string): Omit<Fault, "inject"> {
+export function failover(stage: Stage, name: string, from: string, story: string): Omit<Fault, "inject"> {
   const to = otherThan(stage, from);
   const targetMs = failoverTargetMs(stage);
   const moving = (group: FailoverGroup): boolean =>
