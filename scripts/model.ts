@@ -60,7 +60,12 @@ const RUNS: readonly ModelRun[] = [
   { name: "A4", model: "rights", scope: [...MIRROR, "MAXSESSION=1"], broken: "READ_RESOLVES_CHANGE", isSlow: true },
   { name: "A5", model: "rights", scope: [...MIRROR, "MAXSESSION=1"], broken: "NO_SEAL" },
   { name: "A6", model: "rights", scope: [...MIRROR, "FORCE", "MAXSESSION=1"], broken: "EXPIRY_PROVES_FORCE" },
-  { name: "A7, record stored late", model: "rights", scope: [...MEMBERS, "MAXSESSION=1"], broken: "RECORD_WITHOUT_CAS" },
+  {
+    name: "A7, record stored late",
+    model: "rights",
+    scope: [...MEMBERS, "MAXSESSION=1"],
+    broken: "RECORD_WITHOUT_CAS",
+  },
   {
     name: "A7, record not stored",
     model: "rights",

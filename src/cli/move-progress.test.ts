@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { FailoverGroup, FailoverGroupStatus } from "../api/generated/types.ts";
+import type { FailoverGroup } from "../api/generated/types.ts";
 import { moveProgress } from "./move-progress.ts";
 
 function group(status: object, annotations: Record<string, string> = {}): FailoverGroup {
@@ -8,7 +8,7 @@ function group(status: object, annotations: Record<string, string> = {}): Failov
     kind: "FailoverGroup",
     metadata: { name: "failover1", namespace: "ha", annotations },
     spec: { members: [{ node: "node1" }, { node: "node2" }], resources: [] } as unknown as FailoverGroup["spec"],
-    status: status as unknown as FailoverGroupStatus,
+    status: status,
   };
 }
 

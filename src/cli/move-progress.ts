@@ -14,7 +14,7 @@ export type MoveProgress =
 export function moveProgress(before: FailoverGroup, now: FailoverGroup, target: string): MoveProgress {
   if (now.metadata.annotations?.[operationAnnotation("move-to")] !== undefined)
     return { state: "waiting", what: "the controller has not taken the request yet" };
-  if (now.status?.operation?.verb === "move-to") return { state: "waiting", what: `${now.status.phase ?? "moving"}` };
+  if (now.status?.operation?.verb === "move-to") return { state: "waiting", what: now.status.phase ?? "moving" };
   const known = new Set((before.status?.history ?? []).map(identityOf));
   const move = (now.status?.history ?? []).find(
     (entry) => !known.has(identityOf(entry)) && entry.cause === "Requested",

@@ -50,7 +50,14 @@ export interface MemberPromise {
   readonly state: "Open" | "Lapsed" | "Down";
 }
 
-export type DenyReason = "no-right" | "wrong-session" | "older-epoch" | "given-up" | "promised" | "watchdog-unarmed" | "taking-down";
+export type DenyReason =
+  | "no-right"
+  | "wrong-session"
+  | "older-epoch"
+  | "given-up"
+  | "promised"
+  | "watchdog-unarmed"
+  | "taking-down";
 
 export type WorkerToGuard =
   | { readonly type: "ready" }
@@ -66,7 +73,12 @@ export type WorkerToGuard =
    * with success. Growth is denied while the right does not rest on the session (A3). Until the first set is told, no
    * promise can prolong the right.
    */
-  | { readonly type: "mustAsk"; readonly requestId: number; readonly grant: GrantRef; readonly members: readonly string[] }
+  | {
+      readonly type: "mustAsk";
+      readonly requestId: number;
+      readonly grant: GrantRef;
+      readonly members: readonly string[];
+    }
   /** The group is proven down on this node: it will never be active here again under this epoch. */
   | { readonly type: "deactivated"; readonly grant: GrantRef }
   /** Everything is proven down: the answer to the `takeDown` with this id, so that a late answer proves nothing about a later one. */

@@ -44,10 +44,7 @@ class Node {
     isPeer: () => true,
   };
 
-  constructor(
-    node: string,
-    options: { rules?: SafetyRules; records?: PromiseRecord[]; bootWaitMs?: number } = {},
-  ) {
+  constructor(node: string, options: { rules?: SafetyRules; records?: PromiseRecord[]; bootWaitMs?: number } = {}) {
     const { rules = ALL_RULES, records = [], bootWaitMs = 0 } = options;
     this.state = initialPromises({ node, lifeId: `life-${node}`, timings, rules, records, bootWaitMs }, this.now);
   }

@@ -21,7 +21,7 @@ function verdicts(rounds: readonly string[], retries = 2): IsolationReport[] {
   const timings = { ...timingsOf(ISOLATION), retries };
   let state = startRounds(rounds[0]?.length ?? 0, 0);
   return rounds.map((round) => {
-    const answers = [...round].map((letter) => ANSWERS[letter] ?? { result: "reached" as const });
+    const answers = round.split("").map((letter) => ANSWERS[letter] ?? { result: "reached" as const });
     state = endRound(beginRound(state, timings, 0), timings, answers);
     return verdictOf(state);
   });

@@ -53,11 +53,13 @@ export async function seenInDump(dump: Dump, key: ObjectKey): Promise<Seen | und
     refresh: () => undefined,
   };
   const settings = { timings: dump.timings, isRecoveryPaused: false };
-  return await observeGroup(
-    key,
-    NO_MEMORY,
-    { kube: dumpReader(dump), sessions, caches: cachesOf(dump), settings, leaseNamespace: dump.leaseNamespace },
-  );
+  return await observeGroup(key, NO_MEMORY, {
+    kube: dumpReader(dump),
+    sessions,
+    caches: cachesOf(dump),
+    settings,
+    leaseNamespace: dump.leaseNamespace,
+  });
 }
 
 /** The moment the dump is about. */

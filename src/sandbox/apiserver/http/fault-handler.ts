@@ -54,7 +54,7 @@ function readRule(text: string): FaultRule {
   }
   return {
     action: action as FaultAction,
-    ...(match === undefined ? {} : { match: match as FaultMatch }),
+    ...(match === undefined ? {} : { match: match }),
     ...(typeof probability === "number" ? { probability } : {}),
     ...(typeof times === "number" ? { times } : {}),
   };
