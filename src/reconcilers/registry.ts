@@ -28,7 +28,7 @@ type Factory = (modules: RegistryModules) => AnyReconciler;
 
 /** Seen and Step never leave the loop that runs the reconciler, so one that knows them serves as one that does not. */
 function erased<Seen, Step>(reconciler: Reconciler<Seen, Step>): AnyReconciler {
-  return reconciler;
+  return reconciler as unknown as AnyReconciler;
 }
 
 function unimplemented(kind: ResourceKind): Factory {
@@ -36,7 +36,7 @@ function unimplemented(kind: ResourceKind): Factory {
     erased(
       unimplementedReconciler(kind, {
         kube,
-        objects: caches.resources[kind],
+        objects: caches.resources[kind] as WritableCache<never>,
         groups: caches.groups,
         events,
       }),

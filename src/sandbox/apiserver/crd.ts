@@ -62,7 +62,7 @@ function checkVersion(version: JsonObject, path: string): StatusCause[] {
   const structural = [...checkMetadataSchema(schema, field), ...checkStructural(schema, field)];
   if (structural.length > 0) return structural;
   try {
-    customEngine(withMetadata(schema));
+    customEngine(withMetadata(schema as Schema));
     return [];
   } catch (thrown) {
     return [invalid(field, "schema", messageOf(thrown))];
@@ -99,7 +99,7 @@ function checkListMap(schema: JsonObject, path: string): StatusCause[] {
 }
 
 function checkMetadataSchema(schema: JsonObject, path: string): StatusCause[] {
-  const fields = Object.keys((at(schema, "properties", "metadata", "properties") ?? {}));
+  const fields = Object.keys((at(schema, "properties", "metadata", "properties") ?? {}) as JsonObject);
   if (fields.every((field) => field === "name" || field === "generateName")) return [];
   const why = "must not specify anything other than name and generateName, but metadata is implicitly specified";
   return [{ reason: "FieldValueForbidden", message: `Forbidden: ${why}`, field: `${path}.properties[metadata]` }];

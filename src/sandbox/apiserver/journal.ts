@@ -81,7 +81,7 @@ function load(lines: readonly Line[], store: Store): void {
   let version = 0;
   for (const line of lines) {
     if ("snapshot" in line) version = line.snapshot;
-    else if ("entry" in line) entries.push({ storage: line.storage, key: line.key, object: line.object });
+    else if ("entry" in line) entries.push({ storage: line.storage, key: line.key, object: line.object as ApiObject });
   }
   store.restore(version, entries);
   for (const line of lines) if ("change" in line) store.replay(line);

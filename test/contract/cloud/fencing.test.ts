@@ -92,7 +92,7 @@ interface AzureWorld extends FencingWorld {
 
 async function azureWorld({
   vm = azureVm("node1"),
-  identity = AZURE_KEYS,
+  identity = AZURE_KEYS as ArmIdentity,
   stopMs = 60,
 } = {}): Promise<AzureWorld> {
   const machines = new VirtualMachines({ subscriptionId: SUBSCRIPTION, stopMs, startMs: 30 }, { clock: systemClock });

@@ -54,7 +54,7 @@ function readRule(text: string): FaultRule {
   }
   return {
     action: action as FaultAction,
-    ...(match === undefined ? {} : { match: match }),
+    ...(match === undefined ? {} : { match: match as FaultMatch }),
     ...(typeof probability === "number" ? { probability } : {}),
     ...(typeof times === "number" ? { times } : {}),
   };
