@@ -34,6 +34,7 @@ export async function runRandomChaos(stage: ChaosStage, options: ChaosOptions): 
   const problems: string[] = [];
   try {
     let cast = await untilCalm(stage, recoveryLimitMs(stage));
+    stage.endings.take(); // trouble with the start has ended, or we would not be here
     stage.timeline.note("good", `${cast.active} serves, ${cast.standby} stands by, ${cast.leader} leads`);
     const endMs = machineMonotonicMs() + options.minutes * 60_000;
     for (const chapter of planOf(options, stage.world.timings)) {
