@@ -290,7 +290,7 @@ describe("dropped and counted", () => {
     expect(b.alive).toEqual([]);
   });
 
-  test("an older datagram that was overtaken", async () => {
+  test("a datagram that was overtaken, the second time it comes and when it was overtaken by many", async () => {
     const { world, a, b } = await pair();
     const held: Uint8Array[] = [];
     world.network.passes = (sent) => {
@@ -298,14 +298,22 @@ describe("dropped and counted", () => {
       held.push(sent.datagram);
       return false;
     };
-    await world.clock.advance(2 * interval);
-    const [first, second] = held;
-    if (first === undefined || second === undefined) throw new Error("nothing was held back");
-    world.network.deliver("ip-b", second);
-    world.network.deliver("ip-b", first);
+    a.channel.sendPromise("b", "answer");
+    a.channel.sendPromise("b", "ask");
+    await world.clock.advance(20 * interval);
+    const [answer, ask, ...later] = held;
+    const last = later.at(-1);
+    if (answer === undefined || ask === undefined || last === undefined) throw new Error("nothing was held back");
+    world.network.deliver("ip-b", ask);
+    world.network.deliver("ip-b", answer);
+    expect(b.heard).toEqual(["ask", "answer"]);
+    expect(b.dropped("replayed")).toBe(0);
+    world.network.deliver("ip-b", answer);
     expect(b.dropped("replayed")).toBe(1);
+    world.network.deliver("ip-b", last);
+    for (const datagram of later.slice(0, 2)) world.network.deliver("ip-b", datagram);
+    expect(b.dropped("replayed")).toBe(3);
     expect(b.alive).toEqual(["a"]);
-    expect(a.dropped("replayed")).toBe(0);
   });
 
   test("a foreign node, and a datagram for another receiver", async () => {

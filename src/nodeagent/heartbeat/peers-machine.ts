@@ -2,8 +2,10 @@
  * Who of the peers lives, as a pure machine: fed with decoded datagrams, look-ups of peers' Leases and time.
  *
  * A datagram counts only if the key in the sender's session Lease signed it, it is addressed to this node and to a
- * session of this very life of the guard, and its sequence is higher than any accepted before. So a recording can be
- * played neither to this life (sequence) nor to a later one (session). Liveness is by the own monotonic clock.
+ * session of this very life of the guard, and its sequence was not accepted before. So a recording can be played neither
+ * to this life (sequence) nor to a later one (session). One that was overtaken on its way is taken for what it says to
+ * the promises, and for nothing else: an answer and an ask that leave together would else cost the answer. Liveness is
+ * by the own monotonic clock.
  *
  * Must never: take the word of a datagram for anything before all of this holds, or look a peer up more than once per
  * second, whoever sends what.
@@ -32,7 +34,10 @@ export interface Peer {
   readonly pending?: Incoming;
   readonly addedMs: number;
   readonly lastHeardMs?: number;
+  /** Highest accepted. */
   readonly lastSequence: number;
+  /** Those accepted, as far as one that was overtaken could still come. */
+  readonly accepted: readonly number[];
   readonly sentSequence: number;
   /** Recent sends, for the round-trip time. */
   readonly sends: readonly { readonly sequence: number; readonly atMs: number }[];
@@ -83,6 +88,8 @@ const MAX_PEERS = 64;
 const MAX_RETIRED = 256;
 const MAX_OWN_SESSIONS = 16;
 const MAX_SENDS = 32;
+/** A datagram may be overtaken by fewer than so many. */
+const OVERTAKEN_BY = 16;
 const LOOK_UP_INTERVAL_MS = 1_000;
 /** Clocks are compared over so long: at a rate error of rho they part by half a second. */
 const OFFSET_WINDOW_MS = 10_000;
@@ -164,6 +171,7 @@ function newPeer(node: string, nowMs: number): Peer {
     isLookingUp: false,
     addedMs: nowMs,
     lastSequence: 0,
+    accepted: [],
     sentSequence: 0,
     sends: [],
     offsets: [],
@@ -186,7 +194,7 @@ function lookedUp(draft: Draft, node: string, identity: PeerIdentity | undefined
   if (identity === undefined) return;
   // Another key is another life of the peer's guard, and its sequences begin again.
   const isNewLife = identity.publicKey !== peer.identity?.publicKey;
-  change(draft, node, { identity, ...(isNewLife ? { lastSequence: 0, offsets: [] } : {}) });
+  change(draft, node, { identity, ...(isNewLife ? { lastSequence: 0, accepted: [], offsets: [] } : {}) });
   const { pending } = peer;
   if (pending === undefined) return;
   draft.state = withoutPending(draft.state, node);
@@ -216,7 +224,8 @@ function judge(draft: Draft, node: string, incoming: Incoming, isFinal: boolean)
     change(draft, node, { pending: incoming });
     return wantLookUp(draft, node);
   }
-  if (message.sequence <= peer.lastSequence) return drop(draft, "replayed");
+  const isTooOld = message.sequence <= peer.lastSequence - OVERTAKEN_BY;
+  if (isTooOld || peer.accepted.includes(message.sequence)) return drop(draft, "replayed");
   // Says nothing about now: the sender does not know this life of the guard yet.
   if (message.receiverSession === "") return;
   if (!draft.state.ownSessions.includes(message.receiverSession)) return drop(draft, "replayed");
@@ -224,12 +233,20 @@ function judge(draft: Draft, node: string, incoming: Incoming, isFinal: boolean)
 }
 
 function accept(draft: Draft, peer: Peer, publicKey: string, message: PeerMessage): void {
+  const oldest = Math.max(peer.lastSequence, message.sequence) - OVERTAKEN_BY;
+  const accepted = [...peer.accepted, message.sequence].filter((sequence) => sequence > oldest);
+  if (message.sequence < peer.lastSequence) {
+    change(draft, peer.node, { accepted });
+    draft.effects.push({ type: "heard", node: peer.node, message });
+    return;
+  }
   const sent = peer.sends.find((send) => send.sequence === message.lastSeen);
   const rttMs = sent === undefined ? undefined : Math.max(0, draft.nowMs - sent.atMs - message.heldMs);
   change(draft, peer.node, {
     identity: { session: message.senderSession, publicKey },
     lastHeardMs: draft.nowMs,
     lastSequence: message.sequence,
+    accepted,
     ...(rttMs === undefined ? {} : { rttMs }),
   });
   draft.effects.push({ type: "heard", node: peer.node, message });
