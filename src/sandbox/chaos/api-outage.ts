@@ -20,7 +20,7 @@ import { outageMs } from "./outages.ts";
 import { recoveryLimitMs } from "./random-chaos.ts";
 import type { ChaosResult } from "./result.ts";
 import { readLeases } from "./stage.ts";
-import type { ChaosStage } from "./stage.ts";
+import type { Cast, ChaosStage } from "./stage.ts";
 
 /** How often the timeline says that all is well, in ms. */
 const WORD_INTERVAL_MS = 15_000;
@@ -41,7 +41,7 @@ export async function runApiOutage(stage: ChaosStage, options: ChaosOptions): Pr
       ({ object, id }) => void changes.push(`the cloud's ${object} ${id} was changed`),
     );
     const startMs = machineMonotonicMs();
-    await withoutApiServer(stage, options.minutes * 60_000, cast.active);
+    await withoutApiServer(stage, options.minutes * 60_000, cast);
     await untilCalm(stage, recoveryLimitMs(stage));
     timeline.note("plain", "everybody is back; watching whether anything moves now");
     await sleep(stage.clock, 3 * revokeWaitMs(world.timings));
@@ -61,10 +61,10 @@ export async function runApiOutage(stage: ChaosStage, options: ChaosOptions): Pr
   return { seed: options.seed, chapters: [chapter], maxSimultaneousActive, problems: [] };
 }
 
-async function withoutApiServer(stage: ChaosStage, lengthMs: number, active: string): Promise<void> {
+async function withoutApiServer(stage: ChaosStage, lengthMs: number, cast: Cast): Promise<void> {
   const { world, timeline } = stage;
   const fault: PlannedFault = { kind: "api-kill", victim: "api-server", afterMs: 0, lengthMs };
-  stage.endings.expect(mayEnd({ faults: [fault] }, []));
+  stage.endings.expect(mayEnd({ faults: [fault] }, cast));
   timeline.line();
   timeline.note("fault", `the API server is killed; it starts again after ${secondsText(lengthMs)}`);
   const pid = world.processOf("apiserver");
@@ -75,7 +75,7 @@ async function withoutApiServer(stage: ChaosStage, lengthMs: number, active: str
     const sinceMs = machineMonotonicMs() - WORD_INTERVAL_MS;
     const answers = world.measurements.clientSince(sinceMs).flatMap((sample) => sample.answeredBy ?? []);
     const who = [...new Set(answers)].join(", ") || "nobody";
-    timeline.note(who === active ? "plain" : "bad", `the client is answered by ${who}`);
+    timeline.note(who === cast.active ? "plain" : "bad", `the client is answered by ${who}`);
   }
   world.startApiServer();
   timeline.note("plain", "the API server is started again");

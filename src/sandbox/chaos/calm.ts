@@ -11,6 +11,7 @@ import { messageOf } from "../../lib/errors.ts";
 import { machineMonotonicMs } from "../machine-clock.ts";
 import { GROUP_KEY } from "../scenarios/aws-virtual-ip.ts";
 import { conditionIs, isReadyOn } from "../world/group-watch.ts";
+import { AGENT_PROGRAMS, pidOfAgent } from "./agents.ts";
 import { LEADER_LEASE, readLeases } from "./stage.ts";
 import type { Cast, ChaosStage } from "./stage.ts";
 
@@ -22,7 +23,7 @@ export const QUIET_MS = 500;
 /** Of about 25 in that time. */
 const LEAST_ANSWERS = 10;
 /** So many looks in a row must find everything well. */
-const CALM_LOOKS = 3;
+const CALM_LOOKS = 4;
 
 export class NotCalm extends Error {
   override readonly name = "NotCalm";
@@ -60,6 +61,10 @@ function machineTrouble(stage: ChaosStage): string | undefined {
   for (const machine of world.machines.values()) {
     const { name, inboundCut, outboundCut } = machine.wire;
     if (inboundCut || outboundCut) return `${name} is ${machine.power}, its wire is cut`;
+  }
+  for (const node of world.machines.keys()) {
+    const program = AGENT_PROGRAMS.find((name) => pidOfAgent(world, node, name) === undefined);
+    if (program !== undefined) return `no ${program} runs on ${node}`;
   }
   const missing = ["controller-1", "controller-2"].find((name) => world.processOf(name) === undefined);
   return missing === undefined ? undefined : `${missing} does not run`;

@@ -3,21 +3,26 @@
  * since it is started again. Pure.
  */
 import type { Chapter, PlannedFault } from "./faults.ts";
+import type { Cast } from "./stage.ts";
 
 export class Endings {
-  #expected: ReadonlySet<string> = new Set();
-  #expectedBefore: ReadonlySet<string> = new Set();
+  #allowed: string[] = [];
+  #allowedBefore: string[] = [];
   readonly #unexpected: string[] = [];
 
-  /** From now on these may end; so may those of the time before, since some take a moment. */
+  /**
+   * From now on each of these may end once per time that it is named. What was allowed before and did not happen is
+   * still allowed, since some take a moment; what was allowed before that is not.
+   */
   expect(names: readonly string[]): void {
-    this.#expectedBefore = this.#expected;
-    this.#expected = new Set(names);
+    this.#allowedBefore = this.#allowed;
+    this.#allowed = [...names];
   }
 
   ended(name: string, how: string): void {
-    if (this.#expected.has(name) || this.#expectedBefore.has(name)) return;
-    this.#unexpected.push(`${name} ended by itself: ${how}`);
+    if (!useUp(this.#allowed, name) && !useUp(this.#allowedBefore, name)) {
+      this.#unexpected.push(`${name} ended by itself: ${how}`);
+    }
   }
 
   /** Sentences about what ended unexpectedly since the last call. */
@@ -26,24 +31,34 @@ export class Endings {
   }
 }
 
-/** Who may end because of a chapter. */
-export function mayEnd(chapter: Pick<Chapter, "faults">, nodes: readonly string[]): string[] {
-  return chapter.faults.flatMap((fault) => victimsOf(fault, nodes));
+function useUp(allowed: string[], name: string): boolean {
+  const index = allowed.indexOf(name);
+  if (index >= 0) allowed.splice(index, 1);
+  return index >= 0;
 }
 
-const CONTROLLERS = ["controller-1", "controller-2"] as const;
+/** Who may end because of a chapter, once per time that it is named. */
+export function mayEnd(chapter: Pick<Chapter, "faults">, cast: Cast): string[] {
+  return chapter.faults.flatMap((fault) => victimsOf(fault, cast));
+}
 
-function victimsOf(fault: PlannedFault, nodes: readonly string[]): readonly string[] {
-  switch (fault.victim) {
-    case "api-server":
+function victimsOf(fault: PlannedFault, cast: Cast): readonly string[] {
+  const { leader, otherController } = cast;
+  switch (fault.kind) {
+    case "api-kill":
       // A leader that could not renew ends; its right is over.
-      return fault.kind === "api-kill" ? ["apiserver", ...CONTROLLERS] : CONTROLLERS;
-    case "controllers":
-      return CONTROLLERS;
-    case "active":
-    case "standby":
-      return fault.kind === "guard-kill" ? nodes.map(agentOf) : [];
-    case "cloud":
+      return ["apiserver", leader, otherController];
+    case "api-freeze":
+    case "controllers-kill":
+      return [leader, otherController];
+    case "leader-kill":
+    case "leader-freeze":
+      return [leader];
+    case "controller-kill":
+      return [otherController];
+    case "guard-kill":
+      return fault.victim === "active" || fault.victim === "standby" ? [agentOf(cast[fault.victim])] : [];
+    default:
       return [];
   }
 }

@@ -1,9 +1,9 @@
 /** Carries a planned fault out, from its beginning until nothing of it is left but its consequences. */
-import { readFileSync } from "node:fs";
 import { sleep } from "../../lib/clock.ts";
 import { signal } from "../launcher/processes.ts";
 import type { World } from "../world/world.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
+import { pidOfAgent } from "./agents.ts";
 import type { PlannedFault } from "./faults.ts";
 import type { Cast, ChaosStage } from "./stage.ts";
 
@@ -110,17 +110,4 @@ function pidOf(world: World, name: string): number {
 
 function kill(pid: number | undefined, what: string): void {
   if (pid === undefined || !signal(pid, "SIGKILL")) throw new Error(`${what} does not run`);
-}
-
-/** The process of a machine that runs a subcommand of the product. */
-function pidOfAgent(world: World, node: string, subcommand: "agent" | "agent-worker"): number | undefined {
-  return world.site.fabric.processesOf(node).find((pid) => commandLine(pid).includes(subcommand));
-}
-
-function commandLine(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch {
-    return []; // it has ended
-  }
 }
