@@ -13,4 +13,4 @@
  */
 import { runSimulation } from "../test/sim/cli.ts";
 
-process.exit(await runSimulation(process.argv.slice(2)));
+process.exitCode = await runSimulation(process.argv.slice(2));

@@ -3,9 +3,9 @@ import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { INVARIANTS } from "./checkers/checkers.ts";
+import { INVARIANTS } from "./checkers/invariants.ts";
 import { wordsOf } from "./nemesis/fault.ts";
-import { THEMES } from "./nemesis/plan.ts";
+import { THEMES } from "./nemesis/themes.ts";
 import { runSeed, type SeedResult } from "./run-seed.ts";
 import { shrink } from "./shrink.ts";
 

@@ -4,6 +4,7 @@ import { Ec2Knowledge } from "../../src/cloud/aws/ec2-knowledge.ts";
 import { type Composition, composeController } from "../../src/controller/composition.ts";
 import { noMetrics } from "../../src/lib/metrics.ts";
 import type { Random } from "../../src/lib/random.ts";
+import type { SafetyRules } from "../../src/lib/safety-rules.ts";
 import type { SimMachine } from "./engine/machine.ts";
 import { SimProcess } from "./engine/process.ts";
 import type { SimCloud } from "./network/cloud.ts";
@@ -15,6 +16,7 @@ export interface ControllerOptions {
   readonly name: string;
   readonly namespace: string;
   readonly preset: Preset;
+  readonly rules: SafetyRules;
 }
 
 export interface ControllerModules {
@@ -91,9 +93,10 @@ export class SimController {
 
   #run(process: SimProcess): void {
     const { trace, cloud, random, kubeFor } = this.#modules;
-    const { namespace, preset, name } = this.#options;
+    const { namespace, preset, name, rules } = this.#options;
     const log = trace.log(process.name);
     const knowledge = new Ec2Knowledge(cloud.portFor(process), process);
+    const fencer = cloud.fencerFor(process);
     this.composition = composeController(
       {
         namespace,
@@ -102,10 +105,12 @@ export class SimController {
         timings: this.timings,
         ambientNamespaces: ["*"],
         isRecoveryPaused: false,
+        rules,
       },
       {
         kube: kubeFor(process, "understudy-controller", REQUEST_TIMEOUT_MS),
         ec2: { knowledgeOf: () => Promise.resolve(knowledge) },
+        fencers: { fencerFor: () => Promise.resolve(fencer) },
         clock: process,
         random,
         log,

@@ -15,7 +15,7 @@ import { HardCut } from "../../src/nodeagent/guard/hard-cut.ts";
 import { Holdings } from "../../src/nodeagent/guard/holdings.ts";
 import { PromiseStore } from "../../src/nodeagent/guard/promise-store.ts";
 import { PromisingPeers } from "../../src/nodeagent/guard/promising-peers.ts";
-import { ALL_RULES } from "../../src/lib/safety-rules.ts";
+import type { SafetyRules } from "../../src/lib/safety-rules.ts";
 import type { Worker as WorkerHandle, WorkerHandlers } from "../../src/nodeagent/guard/worker-port.ts";
 import { GuardLink } from "../../src/nodeagent/worker/guard-link.ts";
 import { Worker } from "../../src/nodeagent/worker/worker.ts";
@@ -36,6 +36,7 @@ export interface VmOptions {
   readonly node: string;
   readonly namespace: string;
   readonly app: AppBehaviour;
+  readonly rules: SafetyRules;
 }
 
 export interface VmModules {
@@ -68,6 +69,10 @@ export class SimVm {
   life: Life | undefined;
   /** Nobody starts a guard here. */
   isAgentRemoved = false;
+  /** The cloud has stopped it: it boots only when the cloud starts it. */
+  isStoppedByCloud = false;
+  /** True time at which it was last without power. */
+  lastOffMs = Number.NEGATIVE_INFINITY;
   readonly #options: VmOptions;
   readonly #modules: VmModules;
   #lives = 0;
@@ -99,6 +104,7 @@ export class SimVm {
     if (!this.machine.isOn) return;
     this.#modules.trace.note(this.node, `--- machine off: ${why}`);
     this.machine.off();
+    this.lastOffMs = this.machine.scheduler.nowMs;
     this.life = undefined;
     this.kernel.reset();
     if (downMs === Number.POSITIVE_INFINITY) return;
@@ -106,7 +112,7 @@ export class SimVm {
   }
 
   powerOn(): void {
-    if (this.machine.isOn) return;
+    if (this.machine.isOn || this.isStoppedByCloud) return;
     this.#modules.trace.note(this.node, "--- machine boots");
     this.machine.on();
     this.startGuardAfter(between(this.#modules.random, 200, 1_500));
@@ -174,7 +180,7 @@ export class SimVm {
 
   async #runGuard(life: Life): Promise<void> {
     const { process } = life;
-    const { namespace, node } = this.#options;
+    const { namespace, node, rules } = this.#options;
     const { random, trace, kubeFor, datagrams, kernel } = this.#modules;
     const access: HostAccess = { process, kernel, random };
     const bootId = `boot-${this.machine.boot}`;
@@ -195,7 +201,7 @@ export class SimVm {
     const store = new PromiseStore(new SimStateFile(access, "promises.json"), bootId);
     const loaded = await store.load();
     const peers: PromisingPeers = new PromisingPeers(
-      { node, namespace, lifeId, timings, rules: ALL_RULES, loaded, uptimeMs: this.machine.uptimeMs },
+      { node, namespace, lifeId, timings, rules, loaded, uptimeMs: this.machine.uptimeMs },
       {
         ...shared,
         kube,
@@ -218,6 +224,7 @@ export class SimVm {
           publicKey: signer.publicKey,
           facts: isWaiting ? { ...facts, isWaitingAfterBoot: true } : facts,
           timings,
+          rules,
         },
         isWatchdogRequired: false,
       },
@@ -300,6 +307,7 @@ export class SimVm {
       log,
       metrics: noMetrics,
       guard: link,
+      rules: this.#options.rules,
       ...informers,
       addresses,
       announcer: silentAnnouncer,

@@ -7,6 +7,7 @@ import { AWS_VIRTUAL_IP, FAILOVER_GROUP, LB_PROBE_PORT } from "../../src/api/kin
 import { CLOCK_RATE_BOUND, presetTimings, type Timings } from "../../src/api/timings.ts";
 import { InvariantBroken } from "../../src/lib/assert.ts";
 import type { KubeObject, ResourceType } from "../../src/kube/ports.ts";
+import { ALL_RULES, type SafetyRules } from "../../src/lib/safety-rules.ts";
 import type { Random } from "../../src/lib/random.ts";
 import type { Resource } from "../../src/sandbox/apiserver/resource.ts";
 import { storeKey } from "../../src/sandbox/apiserver/store.ts";
@@ -23,12 +24,11 @@ import { SimCloud } from "./network/cloud.ts";
 import { DatagramNetwork } from "./network/datagrams.ts";
 import { API, CLOUD, Network } from "./network/network.ts";
 import { SimKube } from "./network/sim-kube.ts";
+import { GROUP_NAMESPACE, NAMESPACE } from "./names.ts";
 import { between, chance, Seeds } from "./seeds.ts";
 import { Trace } from "./trace.ts";
 import { SimVm } from "./vm.ts";
 
-export const NAMESPACE = "understudy-system";
-export const GROUP_NAMESPACE = "ha";
 const NODE: ResourceType = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false };
 
 export interface WorldOptions {
@@ -41,6 +41,9 @@ export interface WorldOptions {
   /** How far the clock rates may be apart, 1 to the bound of the protocol. */
   readonly rateSpread: number;
   readonly isTraced: boolean;
+  readonly rules: SafetyRules;
+  /** Groups demand proof through the cloud that a lost member is off. */
+  readonly isFenced: boolean;
 }
 
 export const PLAIN: WorldOptions = {
@@ -52,6 +55,8 @@ export const PLAIN: WorldOptions = {
   timings: presetTimings("fast"),
   rateSpread: CLOCK_RATE_BOUND,
   isTraced: false,
+  rules: ALL_RULES,
+  isFenced: false,
 };
 
 /** One group as the world built it. */
@@ -94,8 +99,9 @@ export class World {
     this.cloud = new SimCloud(new SimProcess("cloud", services, onCrash), this.network, this.seeds.stream("cloud"));
     this.checkers = new Checkers(this);
     this.#datagrams.onDatagram = (moment, datagram) =>
-      this.checkers.promises.seen(moment, datagram, this.scheduler.nowMs);
+      this.checkers.rights.promises.seen(moment, datagram, this.scheduler.nowMs);
     for (let index = 1; index <= options.members; index++) this.#addVm(index);
+    this.cloud.onPower = (instanceId, isOn) => this.#power(instanceId, isOn);
     for (let index = 1; index <= options.groups; index++) this.#addGroup(index);
     for (let index = 1; index <= options.controllers; index++) this.#addController(index);
   }
@@ -209,7 +215,7 @@ export class World {
       stopFails: 0,
       sticks: false,
     };
-    const vm = new SimVm({ node, namespace: NAMESPACE, app }, timings, {
+    const vm = new SimVm({ node, namespace: NAMESPACE, app, rules: this.options.rules }, timings, {
       machine,
       kernel,
       datagrams: this.#datagrams,
@@ -221,6 +227,17 @@ export class World {
     });
     kernel.onChange = () => this.checkers.hostChanged(vm);
     this.vms.push(vm);
+  }
+
+  #power(instanceId: string, isOn: boolean): void {
+    const vm = this.vms[Number(instanceId.slice(-1)) - 1];
+    if (vm === undefined) return;
+    vm.isStoppedByCloud = !isOn;
+    if (isOn) vm.powerOn();
+    else {
+      this.checkers.fenced(vm);
+      vm.crash("stopped by the cloud", Number.POSITIVE_INFINITY);
+    }
   }
 
   #addGroup(index: number): void {
@@ -250,6 +267,7 @@ export class World {
           { kind: "LbProbePort", name: `probe-${facts.name}` },
         ],
         failover: { startWait: "2s" },
+        ...(this.options.isFenced ? { fencing: FENCING } : {}),
       },
     } as unknown as FailoverGroup);
     this.groups.push(facts);
@@ -257,14 +275,18 @@ export class World {
 
   #addController(index: number): void {
     const name = `controller${index}`;
-    const controller = new SimController({ name, namespace: NAMESPACE, preset: "fast" }, this.options.timings, {
-      machine: this.#machine(name),
-      cloud: this.cloud,
-      random: this.seeds.stream(name),
-      trace: this.trace,
-      kubeFor: this.#kubeFor,
-      onCrash: this.#onCrash,
-    });
+    const controller = new SimController(
+      { name, namespace: NAMESPACE, preset: "fast", rules: this.options.rules },
+      this.options.timings,
+      {
+        machine: this.#machine(name),
+        cloud: this.cloud,
+        random: this.seeds.stream(name),
+        trace: this.trace,
+        kubeFor: this.#kubeFor,
+        onCrash: this.#onCrash,
+      },
+    );
     this.controllers.push(controller);
   }
 
@@ -304,6 +326,8 @@ export class World {
     return chance(this.#random, probability);
   }
 }
+
+const FENCING = { policy: "Required", awsStopInstance: { shutdown: "Skip" }, timeout: "20s", afterwards: "Start" };
 
 function execOf(): object {
   return {

@@ -3,6 +3,7 @@
  * when every member that the stored records name has had its answer to this very ask delivered.
  */
 import { decode } from "../../../src/nodeagent/heartbeat/codec.ts";
+import type { Trace } from "../trace.ts";
 import { parsePromiseMessage } from "../../../src/nodeagent/guard/promise-messages.ts";
 
 interface Ask {
@@ -20,7 +21,12 @@ const KIND_AT = 4;
 const KIND_PROMISE = 1;
 
 export class PromiseRights {
+  readonly #trace: Trace;
   readonly #asks = new Map<string, Ask>();
+
+  constructor(trace: Trace) {
+    this.#trace = trace;
+  }
 
   /** A datagram left, or reached a process. */
   seen(moment: "sent" | "delivered", datagram: Uint8Array, nowMs: number): void {
@@ -28,6 +34,11 @@ export class PromiseRights {
     const message = decode(datagram)?.message;
     const promise = message === undefined ? undefined : parsePromiseMessage(message.payload);
     if (message === undefined || promise === undefined) return;
+    if (this.#trace.isOn)
+      this.#trace.note(
+        moment === "sent" ? message.sender : message.receiver,
+        `${promise.type} ${moment}: ${moment === "sent" ? `to ${message.receiver}` : `from ${message.sender}`} ${JSON.stringify(promise)}`,
+      );
     if (promise.type === "ask" && moment === "sent" && !this.#asks.has(promise.nonce)) {
       this.#asks.set(promise.nonce, {
         node: message.sender,

@@ -3,7 +3,7 @@ import { deriveTimings } from "../../../src/api/timings.ts";
 import type { Random } from "../../../src/lib/random.ts";
 import type { SimController } from "../controller.ts";
 import { GOOD } from "../network/network.ts";
-import { API } from "../network/network.ts";
+import { API, Network } from "../network/network.ts";
 import { pick } from "../seeds.ts";
 import type { SimVm } from "../vm.ts";
 import type { World } from "../world.ts";
@@ -57,8 +57,9 @@ export class Nemesis {
     const once = (): void => {
       if (this.#undos.delete(once)) undo();
     };
-    this.#undos.add(once);
     const { what } = fault;
+    if (fault.isLasting === true) return;
+    this.#undos.add(once);
     if ("forMs" in what)
       scheduler.after(what.forMs, () => {
         if (this.#undos.has(once)) trace.note("nemesis", `--- ${what.kind} on ${begun.on} ends`);
@@ -116,6 +117,7 @@ export class Nemesis {
       }
       case "crash": {
         const vm = this.#vm(what.target);
+        vm.isStoppedByCloud = what.downMs === Number.POSITIVE_INFINITY;
         vm.crash("power", what.downMs);
         return { on: vm.node };
       }
@@ -159,8 +161,8 @@ export class Nemesis {
       case "bad-client": {
         const site = this.#siteOf(what.target);
         const quality = world.network.qualityOf(site);
-        const { loss: lossChance, late: lateChance, lateMs } = what;
-        Object.assign(quality, { lossChance, lateChance, lateMs });
+        const { loss: lossChance, late: lateChance, lateMs, leastLateMs = 0, delayMs = GOOD.delayMs } = what;
+        Object.assign(quality, { lossChance, lateChance, lateMs, leastLateMs, delayMs });
         return { on: site, undo: () => Object.assign(quality, GOOD) };
       }
       case "bad-peers": {
@@ -170,6 +172,22 @@ export class Nemesis {
       }
       case "bad-cloud":
         return this.#badCloud(what);
+      case "hold-watches": {
+        const { target } = what;
+        const leader = this.#leader();
+        const followers = world.controllers.filter((controller) => controller !== leader).map(({ name }) => name);
+        const sites = target === "followers" ? followers : [this.#vm(target).node];
+        for (const site of sites) world.network.cut(API, Network.watchesOf(site));
+        return {
+          on: sites.join(", "),
+          undo: () => sites.forEach((site) => world.network.heal(API, Network.watchesOf(site))),
+        };
+      }
+      case "no-leases": {
+        const { node } = this.#vm(what.target);
+        world.network.leaseless.add(node);
+        return { on: node, undo: () => world.network.leaseless.delete(node) };
+      }
       default:
         return this.#change(what);
     }
@@ -179,7 +197,17 @@ export class Nemesis {
   #change(
     what: Extract<
       FaultKind,
-      { kind: "move" | "drop-member" | "change-timings" | "step-wall" | "slow-host" | "stuck-app" }
+      {
+        kind:
+          | "move"
+          | "set-members"
+          | "force-promote"
+          | "drop-member"
+          | "change-timings"
+          | "step-wall"
+          | "slow-host"
+          | "stuck-app";
+      }
     >,
   ): { readonly on: string; readonly undo?: Undo } | undefined {
     const world = this.#world;
@@ -189,6 +217,21 @@ export class Nemesis {
         const vm = this.#vm("standby");
         world.annotate(group.name, "move-to", vm.node);
         return { on: `${group.name} to ${vm.node}` };
+      }
+      case "set-members": {
+        const [group] = world.groups;
+        if (group === undefined) return undefined;
+        const [active, ...others] = this.#orderOf(group.name);
+        const nodes = what.members.flatMap((name) => (name === "active" ? (active ?? []) : others));
+        world.setMembers(group.name, nodes);
+        return { on: nodes.join(", ") };
+      }
+      case "force-promote": {
+        const [group] = world.groups;
+        const vm = this.#vm(what.target);
+        if (group === undefined) return undefined;
+        world.annotate(group.name, "force-promote", `${vm.node}@${world.group(group.name).status?.epoch ?? 0}`);
+        return { on: vm.node };
       }
       case "drop-member":
         return this.#dropMember(this.#vm(what.target));
@@ -218,6 +261,13 @@ export class Nemesis {
         };
       }
     }
+  }
+
+  /** The holder first, then the others. */
+  #orderOf(group: string): string[] {
+    const holder = this.#world.group(group).status?.active?.node;
+    const nodes = this.#world.vms.map((vm) => vm.node);
+    return [...nodes.filter((node) => node === holder), ...nodes.filter((node) => node !== holder)];
   }
 
   #peersOf(vm: SimVm): string[] {

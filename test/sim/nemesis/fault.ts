@@ -8,6 +8,8 @@ export interface Fault {
   readonly on?: Trigger;
   readonly afterMs?: number;
   readonly what: FaultKind;
+  /** It does not end when the world is healed: the rest must do. */
+  readonly isLasting?: boolean;
 }
 
 /** `grant`: a group is granted to anybody; `revoke`: a session is ended by the leader; `renewal`: the target renews. */
@@ -49,8 +51,16 @@ export type FaultKind =
       readonly loss: number;
       readonly late: number;
       readonly lateMs: number;
+      readonly leastLateMs?: number;
+      /** Usual delay of one way. */
+      readonly delayMs?: number;
       readonly forMs: number;
     }
+  /** Watches stand still, requests work. */
+  | { readonly kind: "hold-watches"; readonly target: Target | "followers"; readonly forMs: number }
+  /** Requests for session Leases fail, others work. */
+  | { readonly kind: "no-leases"; readonly target: Target; readonly forMs: number }
+  | { readonly kind: "force-promote"; readonly target: Target }
   | {
       readonly kind: "bad-peers";
       readonly loss: number;
@@ -68,6 +78,8 @@ export type FaultKind =
       readonly forMs: number;
     }
   | { readonly kind: "move" }
+  /** Named members of the first group, whoever holds it. */
+  | { readonly kind: "set-members"; readonly members: readonly ("active" | "standby")[] }
   | { readonly kind: "drop-member"; readonly target: Target; readonly forMs: number }
   | { readonly kind: "change-timings"; readonly durationMs: number }
   | { readonly kind: "step-wall"; readonly target: Target | "leader"; readonly byMs: number }

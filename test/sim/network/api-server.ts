@@ -7,7 +7,7 @@ import type { Clock } from "../../../src/lib/clock.ts";
 import type { Random } from "../../../src/lib/random.ts";
 import { ApiServerCore } from "../../../src/sandbox/apiserver/core.ts";
 import type { ApiObject } from "../../../src/sandbox/apiserver/json.ts";
-import type { Resource } from "../../../src/sandbox/apiserver/resource.ts";
+import { apiVersionOf, type Resource } from "../../../src/sandbox/apiserver/resource.ts";
 import { alreadyExists, conflict, MODIFIED, notFound } from "../../../src/sandbox/apiserver/status-error.ts";
 import { storeKey } from "../../../src/sandbox/apiserver/store.ts";
 import { installCrds } from "../../fakes/in-process-kube.ts";
@@ -23,7 +23,7 @@ export class SimApiServer {
   readonly leases: Resource;
   readonly process: SimProcess;
   condition: ApiCondition = "up";
-  /** Chances that a request is answered with 429, 500 or a needless conflict. */
+  /** Chance that a request is answered with 429, 500 or 503. */
   refusalChance = 0;
   /** Chance that a list for a cache shows an older state. */
   staleChance = 0;
@@ -133,7 +133,8 @@ export class Template {
     if (known !== undefined) return known;
     const { namespace = "", name } = object.metadata;
     const options = { fieldManager: "kubectl", dryRun: true };
-    const created = this.#core.create(resource, namespace, object, options);
+    const body = { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
+    const created = this.#core.create(resource, namespace, body, options);
     const metadata = {
       ...created.metadata,
       uid: `${resource.plural}-${name}`,

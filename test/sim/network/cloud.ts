@@ -2,8 +2,10 @@
  * The cloud of a simulated world: the virtual EC2, asked across the network. Calls are throttled, answered late or from an
  * older state, carried out after their caller gave up, or carried out without an answer.
  */
-import type { CloudCallOptions, Ec2Port } from "../../../src/cloud/aws/ports.ts";
+import { AwsFencer } from "../../../src/cloud/aws/fencer.ts";
+import type { CloudCallOptions, Ec2Port, Ec2PowerPort, PowerChange } from "../../../src/cloud/aws/ports.ts";
 import { CloudError } from "../../../src/cloud/errors.ts";
+import { sleep } from "../../../src/lib/clock.ts";
 import type { Random } from "../../../src/lib/random.ts";
 import { VirtualEc2 } from "../../../src/sandbox/ec2/virtual-ec2.ts";
 import { FakeEc2 } from "../../fakes/fake-ec2.ts";
@@ -25,6 +27,8 @@ export class SimCloud {
   throttleChance = 0;
   staleChance = 0;
   onRouteSent: (write: RouteWrite) => void = () => undefined;
+  /** Pulls the plug of an instance, or gives it power. */
+  onPower: (instanceId: string, isOn: boolean) => void = () => undefined;
   onRouteWrite: (write: RouteWrite) => void = () => undefined;
   readonly #network: Network;
   readonly #random: Random;
@@ -38,6 +42,18 @@ export class SimCloud {
     this.#random = random;
     this.ec2 = new VirtualEc2({ region: REGION, historyMs: 0 }, { clock, random });
     this.#fake = new FakeEc2(this.ec2);
+    const takes = async (leastMs: number, mostMs: number): Promise<void> =>
+      await sleep(clock, leastMs + (mostMs - leastMs) * random.next());
+    this.ec2.setHypervisor({
+      start: async (instanceId) => {
+        await takes(100, 1_000);
+        this.onPower(instanceId, true);
+      },
+      stop: async (instanceId) => {
+        await takes(300, 4_000);
+        this.onPower(instanceId, false);
+      },
+    });
     this.#table = "rtb-00000000000000001";
     const { vpcId } = this.ec2.createVpc({
       vpcId: "vpc-1111aaaa",
@@ -109,6 +125,28 @@ export class SimCloud {
           fake.setSourceDestCheck(eniId, isOn, options),
         ),
     };
+  }
+
+  fencerFor(process: SimProcess): AwsFencer {
+    const { describeInstances } = this.portFor(process);
+    const power: Ec2PowerPort = {
+      describeInstances,
+      stopInstance: (instanceId, how, options) =>
+        this.#call(process, "StopInstances", undefined, options, async () => {
+          if (options.dryRun === true) return { previousState: "", currentState: "" };
+          const stop = { force: how.force === true, skipOsShutdown: how.skipOsShutdown === true };
+          return this.#changed(this.ec2.stopInstance(instanceId, stop));
+        }),
+      startInstance: (instanceId, options) =>
+        this.#call(process, "StartInstances", undefined, options, async () =>
+          this.#changed(this.ec2.startInstance(instanceId)),
+        ),
+    };
+    return new AwsFencer(power);
+  }
+
+  #changed({ previous, current }: { readonly previous: string; readonly current: string }): PowerChange {
+    return { previousState: previous, currentState: current };
   }
 
   /** `readKey` undefined: a write. */

@@ -16,10 +16,12 @@ export interface Quality {
   /** A message takes a detour of up to `lateMs`. */
   lateChance: number;
   lateMs: number;
+  /** The detour takes at least so long. */
+  leastLateMs: number;
   repeatChance: number;
 }
 
-export const GOOD: Quality = { lossChance: 0, delayMs: 0.8, lateChance: 0, lateMs: 0, repeatChance: 0 };
+export const GOOD: Quality = { lossChance: 0, delayMs: 0.8, lateChance: 0, lateMs: 0, leastLateMs: 0, repeatChance: 0 };
 
 export class Network {
   readonly #scheduler: Scheduler;
@@ -76,6 +78,14 @@ export class Network {
     return this.#cuts.has(`${from}>${to}`);
   }
 
+  /** Sites whose requests for session Leases fail while all others work. */
+  readonly leaseless = new Set<string>();
+
+  /** Watches of this site stand still: a cut of a way that carries nothing else. */
+  static watchesOf(site: string): string {
+    return `${site}'s watches`;
+  }
+
   /** Calls `tell` once, when the cut ends; at once when there is none. */
   whenHealed(from: string, to: string, tell: () => void): void {
     if (!this.isCut(from, to)) return tell();
@@ -94,9 +104,11 @@ export class Network {
   }
 
   #deliver(from: string, to: string, quality: Quality, arrive: () => void): void {
-    const { delayMs, lateChance, lateMs } = quality;
+    const { delayMs, lateChance, lateMs, leastLateMs } = quality;
     const isLate = lateChance > 0 && this.#random.next() < lateChance;
-    const takesMs = delayMs * (0.25 + 1.75 * this.#random.next()) + (isLate ? lateMs * this.#random.next() : 0);
+    const takesMs =
+      delayMs * (0.25 + 1.75 * this.#random.next()) +
+      (isLate ? leastLateMs + (lateMs - leastLateMs) * this.#random.next() : 0);
     this.#scheduler.after(takesMs, () => {
       // What is late has left the cut part of the way already.
       if (isLate || !this.isCut(from, to)) arrive();

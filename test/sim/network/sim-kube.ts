@@ -210,6 +210,7 @@ export class SimKube implements KubeApi {
       process.scheduler.after(0.3, () => process.deliver(() => settle({ thrown })));
       return;
     }
+    if (type.plural === LEASE.plural && network.leaseless.has(site)) return;
     network.carry(site, API, quality, () => {
       if (server.condition !== "up") return;
       const answer = this.#serve(what, run);
@@ -233,9 +234,9 @@ export class SimKube implements KubeApi {
 
 function injected(random: Random): StatusError {
   const found = [
-    [409, "Conflict"],
     [429, "TooManyRequests"],
     [500, "InternalError"],
+    [503, "ServiceUnavailable"],
   ] as const;
   const [status, reason] = found[Math.floor(random.next() * found.length)] ?? [500, "InternalError"];
   return new StatusError(status, reason, `injected fault: ${reason}`);

@@ -9,7 +9,7 @@ import type { Resource } from "../../../src/sandbox/apiserver/resource.ts";
 import type { Matches } from "../../../src/sandbox/apiserver/selectors.ts";
 import type { WireEvent } from "../../../src/sandbox/apiserver/watch.ts";
 import { shared } from "./api-server.ts";
-import { API } from "./network.ts";
+import { API, Network } from "./network.ts";
 import { lost, type SimKubeModules } from "./kube-modules.ts";
 
 export class SimWatch {
@@ -104,7 +104,10 @@ export class SimWatch {
         this.#wake?.();
       });
     // A connection repeats what a cut swallowed: it comes later, in order.
-    scheduler.at(this.#lastArrivalMs, () => network.whenHealed(API, site, arrive));
+    const watches = Network.watchesOf(site);
+    scheduler.at(this.#lastArrivalMs, () =>
+      network.whenHealed(API, watches, () => network.whenHealed(API, site, arrive)),
+    );
   }
 
   #armIdle(): void {

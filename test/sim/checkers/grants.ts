@@ -1,0 +1,106 @@
+/** The grants as the API server stored them: in order, to members only, and to whom the record before allowed it. */
+import type { FailoverGroup } from "../../../src/api/generated/types.ts";
+import { FAILOVER_GROUP } from "../../../src/api/kinds.ts";
+import { LEASE_ANNOTATIONS, type Lease } from "../../../src/api/session-lease.ts";
+import type { Change } from "../../../src/sandbox/apiserver/store.ts";
+import { storeKey } from "../../../src/sandbox/apiserver/store.ts";
+import { NAMESPACE } from "../names.ts";
+import type { World } from "../world.ts";
+import type { Violate } from "./invariants.ts";
+
+export interface GrantFacts {
+  readonly node: string;
+  readonly epoch: number;
+  readonly session: string;
+}
+
+/** For those who wait for the right moment. */
+export type Moment = "grant" | "revoke";
+
+export class Grants {
+  readonly #world: World;
+  readonly #violate: Violate;
+  readonly #tell: (moment: Moment, group: string) => void;
+  readonly #histories = new Map<string, GrantFacts[]>();
+
+  constructor(world: World, violate: Violate, tell: (moment: Moment, group: string) => void) {
+    this.#world = world;
+    this.#violate = violate;
+    this.#tell = tell;
+    world.api.core.store.listen((change) => this.#stored(change));
+  }
+
+  /** Oldest first. */
+  of(group: string): readonly GrantFacts[] {
+    return this.#histories.get(group) ?? [];
+  }
+
+  #stored(change: Change): void {
+    if (change.storage.startsWith("leases.")) return this.#leaseStored(change);
+    if (!change.storage.startsWith(FAILOVER_GROUP.plural)) return;
+    const group = change.object as unknown as FailoverGroup;
+    const before = change.previous as FailoverGroup | undefined;
+    this.#traceReports(group, before);
+    const active = group.status?.active;
+    const { name } = group.metadata;
+    const last = this.of(name).at(-1);
+    if (active === undefined || (last !== undefined && active.epoch === last.epoch && active.node === last.node))
+      return;
+    this.#world.trace.note("apiserver", `${name}: epoch ${active.epoch} granted to ${active.node} (${active.session})`);
+    if (last !== undefined && active.epoch <= last.epoch)
+      this.#violate("older-epoch", `${name}: epoch ${active.epoch} granted after ${last.epoch}`);
+    this.#checkPromotable(group, before, active);
+    this.#histories.set(name, [...this.of(name), { node: active.node, epoch: active.epoch, session: active.session }]);
+    this.#tell("grant", name);
+  }
+
+  #checkPromotable(group: FailoverGroup, before: FailoverGroup | undefined, active: GrantFacts): void {
+    const { name } = group.metadata;
+    if (!group.spec.members.some((member) => member.node === active.node))
+      return this.#violate("not-promotable", `${name}: ${active.node} is granted and not in the spec`);
+    const holder = before?.status?.active;
+    if (holder === undefined || holder.node === active.node || this.#isProvenDown(before, holder)) return;
+    const newest = (before?.status?.reports ?? [])
+      .filter((report) => (report.knownMembers?.length ?? 0) > 0)
+      .toSorted((left, right) => right.epoch - left.epoch)[0];
+    if (newest?.knownMembers?.includes(active.node) === false)
+      this.#violate("not-promotable", `${name}: ${active.node} is granted and not in the record of ${newest.node}`);
+  }
+
+  /** By its report, by its own or the cloud's word in the Lease, or by a new life of its guard. */
+  #isProvenDown(group: FailoverGroup | undefined, holder: GrantFacts): boolean {
+    const report = group?.status?.reports?.find((found) => found.node === holder.node);
+    if (report?.state === "Inactive" && report.session === holder.session && report.epoch === holder.epoch) return true;
+    const { api } = this.#world;
+    const lease = api.core.store.get(api.leases.storage, storeKey(NAMESPACE, holder.node)) as Lease | undefined;
+    if (lease === undefined) return false;
+    return lease.spec?.holderIdentity !== holder.session || ["Released", "Fenced"].includes(endOf(lease) ?? "");
+  }
+
+  #leaseStored(change: Change): void {
+    const now = endOf(change.object as unknown as Lease);
+    if (now === undefined || now === endOf(change.previous as unknown as Lease | undefined)) return;
+    this.#world.trace.note("apiserver", `session of ${change.object.metadata.name} ended: ${now}`);
+    this.#tell("revoke", "");
+  }
+
+  #traceReports(group: FailoverGroup, before: FailoverGroup | undefined): void {
+    const { trace } = this.#world;
+    if (!trace.isOn) return;
+    for (const report of group.status?.reports ?? []) {
+      const last = before?.status?.reports?.find((found) => found.node === report.node);
+      const { name } = group.metadata;
+      if (last?.state !== report.state || last.epoch !== report.epoch)
+        trace.note("apiserver", `${name}: ${report.node} reports ${report.state} under ${report.epoch}`);
+      if (last?.knownMembers?.join() !== report.knownMembers?.join())
+        trace.note("apiserver", `${name}: record of ${report.node}: ${report.knownMembers?.join(", ")}`);
+      const promise = report.promise === undefined ? undefined : `${report.promise.state} to ${report.promise.node}`;
+      const earlier = last?.promise === undefined ? undefined : `${last.promise.state} to ${last.promise.node}`;
+      if (promise !== earlier) trace.note("apiserver", `${name}: promise of ${report.node}: ${promise}`);
+    }
+  }
+}
+
+function endOf(lease: Lease | undefined): string | undefined {
+  return lease?.metadata.annotations?.[LEASE_ANNOTATIONS.ended];
+}

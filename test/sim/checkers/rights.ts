@@ -1,0 +1,99 @@
+/**
+ * How long each member may have anything up, judged from outside: by the renewals that the API server carried out, counted
+ * from their send, and by the asks that everybody answered.
+ */
+import { LEASE_ANNOTATIONS, type Lease } from "../../../src/api/session-lease.ts";
+import type { ServedWrite } from "../network/kube-modules.ts";
+import type { SimVm } from "../vm.ts";
+import type { GroupFacts, World } from "../world.ts";
+import { footprintOf, hasFootprint } from "./footprint.ts";
+import type { Violate } from "./invariants.ts";
+import { PromiseRights } from "./promise-rights.ts";
+
+interface Right {
+  /** The life of the guard whose right it is. */
+  readonly process: unknown;
+  readonly session: string;
+  /** True time of the send of the last renewal that was carried out. */
+  sentMs: number;
+}
+
+/** Time for a hard cut whose first attempt is in the way of a slow host, milliseconds. */
+const CUT_SLACK_MS = 120;
+/** Between two looks at everybody, milliseconds. */
+const LOOK_MS = 25;
+
+export class Rights {
+  readonly promises: PromiseRights;
+  readonly #world: World;
+  readonly #violate: Violate;
+  readonly #rights = new Map<string, Right>();
+  #nextLookMs = 0;
+
+  constructor(world: World, violate: Violate) {
+    this.#world = world;
+    this.promises = new PromiseRights(world.trace);
+    this.#violate = violate;
+  }
+
+  served(write: ServedWrite): void {
+    if (write.type.plural !== "leases") return;
+    const lease = write.result as Lease;
+    const vm = this.#world.vms.find((found) => found.node === lease.metadata.name);
+    if (vm === undefined || write.process !== vm.guardProcess) return;
+    if (lease.metadata.annotations?.[LEASE_ANNOTATIONS.ended] !== undefined) return;
+    const known = this.#rights.get(vm.node);
+    const session = lease.spec?.holderIdentity ?? "";
+    if (known?.process === write.process && known.session === session)
+      known.sentMs = Math.max(known.sentMs, write.sentMs);
+    else this.#rights.set(vm.node, { process: write.process, session, sentMs: write.sentMs });
+  }
+
+  look(): void {
+    const { nowMs } = this.#world.scheduler;
+    if (nowMs < this.#nextLookMs) return;
+    this.#nextLookMs = nowMs + LOOK_MS;
+    for (const vm of this.#world.vms) {
+      const right = this.#rights.get(vm.node);
+      if (right === undefined) continue;
+      for (const group of this.#world.groups) if (hasFootprint(vm, group)) this.#checkAge(vm, group, right, nowMs);
+    }
+  }
+
+  /** No watchdog, and its guard was kept from running beyond its right: nothing ends what runs (DESIGN 4.2). */
+  isUnguarded(vm: SimVm): boolean {
+    const right = this.#rights.get(vm.node);
+    if (vm.kernel.watchdog !== undefined || right === undefined) return false;
+    const { nowMs } = this.#world.scheduler;
+    const sinceMs = Math.max(right.sentMs, ...this.#world.groups.map((group) => this.#promisedSince(vm, group, right)));
+    return wasHeld(vm, right, sinceMs) && nowMs - sinceMs > vm.timings.sessionDurationMs / vm.machine.rate;
+  }
+
+  #checkAge(vm: SimVm, group: GroupFacts, right: Right, nowMs: number): void {
+    const { rate } = vm.machine;
+    const { sessionDurationMs: L, renewDeadlineMs: R, stopBudgetMs: S } = vm.timings;
+    // Most of the time the session alone will do.
+    if (nowMs - right.sentMs <= (R + S) / rate) return;
+    const sinceMs = Math.max(right.sentMs, this.#promisedSince(vm, group, right));
+    const ageMs = nowMs - sinceMs;
+    const what = `${vm.node} has ${footprintOf(vm, group).join(", ")} of ${group.name} ${ageMs.toFixed(0)} ms after its right was last prolonged`;
+    if (ageMs > L / rate && vm.kernel.watchdog !== undefined) this.#violate("beyond-session", what);
+    if (wasHeld(vm, right, sinceMs) || vm.app.sticks) return;
+    if (ageMs > (R + S) / rate + CUT_SLACK_MS * vm.kernel.slowness) this.#violate("beyond-stop-budget", what);
+  }
+
+  /** The latest ask that everybody answered who is recorded as one to be asked. */
+  #promisedSince(vm: SimVm, group: GroupFacts, right: Right): number {
+    const stored = this.#world.group(group.name);
+    const members = stored.status?.reports?.find((report) => report.node === vm.node)?.knownMembers ?? [];
+    const isAlone = members.length > 0 && members.every((member) => member === vm.node);
+    if (isAlone) return this.#world.scheduler.nowMs;
+    return this.promises.lastComplete(vm.node, right.session, stored.metadata.uid ?? "", members);
+  }
+}
+
+/** The guard whose right it is did not run all the time since. */
+function wasHeld(vm: SimVm, right: Right, sinceMs: number): boolean {
+  const guard = vm.guardProcess;
+  return guard === undefined || guard !== right.process || guard.isHeld || guard.lastHeldMs > sinceMs;
+}
