@@ -6,7 +6,8 @@ import { parseArgs } from "node:util";
 import { INVARIANTS } from "./checkers/invariants.ts";
 import { wordsOf } from "./nemesis/fault.ts";
 import { THEMES } from "./nemesis/themes.ts";
-import { runSeed, type SeedResult } from "./run-seed.ts";
+import { isRuleName, RULE_NAMES, type RuleName, themeFor } from "./rules.ts";
+import { runSeed, type SeedOptions, type SeedResult } from "./run-seed.ts";
 import { shrink } from "./shrink.ts";
 
 const FLAGS = {
@@ -14,11 +15,15 @@ const FLAGS = {
   start: { type: "string", default: "1" },
   seed: { type: "string" },
   theme: { type: "string" },
+  break: { type: "string" },
   jobs: { type: "string" },
   json: { type: "boolean", default: false },
   trace: { type: "boolean", default: false },
   shrink: { type: "boolean", default: false },
 } as const;
+
+/** Lives within which every broken rule must be caught. */
+const SEARCH_SEEDS = 20_000;
 
 /** What a share of the seeds came to; crosses process boundaries as JSON. */
 interface Tally {
@@ -54,6 +59,12 @@ export async function runSimulation(argv: readonly string[]): Promise<number> {
     process.stderr.write(`sim: --theme ${theme}: expected one of ${Object.keys(THEMES).join(", ")}\n`);
     return 2;
   }
+  const broken = values.break;
+  if (broken !== undefined && !isRuleName(broken)) {
+    process.stderr.write(`sim: --break ${broken}: expected one of ${RULE_NAMES.join(", ")}\n`);
+    return 2;
+  }
+  if (broken !== undefined && values.seed === undefined) return await search(broken, values);
   if (values.seed !== undefined) return await one(Number(values.seed), values);
   const began = performance.now();
   const seeds = Number(values.seeds);
@@ -89,11 +100,39 @@ function report(tallies: readonly Tally[], wallMs: number, isJson: boolean): num
   return violations.length === 0 ? 0 : 1;
 }
 
+/** Lives under a broken rule until one is caught; 0 when it was, as the search is meant to end so. */
+async function search(broken: RuleName, values: { seeds: string; start: string; json: boolean }): Promise<number> {
+  const began = performance.now();
+  const limit = values.seeds === FLAGS.seeds.default ? SEARCH_SEEDS : Number(values.seeds);
+  const start = Number(values.start);
+  for (let seed = start; seed < start + limit; seed++) {
+    const theme = themeFor(broken, seed);
+    const result = await runSeed({ seed, broken, ...(theme === undefined ? {} : { theme }) });
+    const { violation } = result;
+    if (violation === undefined) continue;
+    const wallSeconds = (performance.now() - began) / 1_000;
+    const seeds = seed - start + 1;
+    if (values.json)
+      process.stdout.write(
+        `${JSON.stringify({ broken, seeds, violations: [{ seed, invariant: violation.invariant }], wallSeconds })}\n`,
+      );
+    else
+      process.stdout.write(
+        `${broken}: caught by life ${seeds} (seed ${seed}, ${result.theme}) in ${wallSeconds.toFixed(1)} s: ${violation.invariant}: ${violation.message}\n  replay: npm run sim -- --break ${broken} --seed ${seed}${theme === undefined ? "" : ` --theme ${theme}`} --trace\n`,
+      );
+    return 0;
+  }
+  process.stdout.write(`${broken}: not caught in ${limit} lives\n`);
+  return 1;
+}
+
 async function one(
   seed: number,
-  values: { trace: boolean; json: boolean; shrink: boolean; theme?: string },
+  values: { trace: boolean; json: boolean; shrink: boolean; theme?: string; break?: string },
 ): Promise<number> {
-  const theme = values.theme === undefined ? {} : { theme: values.theme };
+  const { break: rule } = values;
+  const broken = rule !== undefined && isRuleName(rule) ? { broken: rule } : {};
+  const theme = { ...broken, ...(values.theme === undefined ? {} : { theme: values.theme }) };
   if (values.shrink) return await showSmallest(seed, theme);
   const began = performance.now();
   const result = await runSeed({ seed, isTraced: values.trace, ...theme });
@@ -103,8 +142,8 @@ async function one(
   return report([tallyOf([result])], performance.now() - began, values.json);
 }
 
-async function showSmallest(seed: number, theme: { theme?: string }): Promise<number> {
-  const smallest = await shrink({ seed, ...theme });
+async function showSmallest(seed: number, how: Omit<SeedOptions, "seed">): Promise<number> {
+  const smallest = await shrink({ seed, ...how });
   if (smallest === undefined) {
     process.stdout.write(`seed ${seed} violates nothing\n`);
     return 0;
