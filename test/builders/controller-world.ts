@@ -11,6 +11,7 @@ import { type KubeApi, KubeError, type KubeObject, type ResourceType } from "../
 import { silentLog } from "../../src/lib/log.ts";
 import { noMetrics } from "../../src/lib/metrics.ts";
 import { FencingDriver } from "../../src/reconcilers/failover-group/fencing-driver.ts";
+import type { FencingLimit } from "../../src/reconcilers/failover-group/fencing-record.ts";
 import { SessionPoller } from "../../src/reconcilers/failover-group/session-poller.ts";
 import type { RegistryModules } from "../../src/reconcilers/registry.ts";
 import type { EventSink } from "../../src/reconcilers/shared/sources.ts";
@@ -40,7 +41,7 @@ export class Replica {
   readonly #fencing: FencingDriver;
   #isLeader = false;
 
-  constructor(kube: KubeApi, clock: FakeClock, told: ToldEvent[], machines: FakeMachines) {
+  constructor(kube: KubeApi, clock: FakeClock, told: ToldEvent[], machines: FakeMachines, limit: FencingLimit) {
     const shared = { clock, random: seededRandom(7), log: silentLog, metrics: noMetrics };
     this.#caches = makeCaches(LEASES, { ...shared, api: kube });
     this.poller = new SessionPoller({ namespace: LEASES, timings: TIMINGS }, { kube, ...shared });
@@ -56,8 +57,7 @@ export class Replica {
       {
         namespace: LEASES,
         ambientNamespaces: ["*"],
-        maxPerPeriod: 2,
-        periodMs: 600_000,
+        ...limit,
         requestTimeoutMs: TIMINGS.requestTimeoutMs,
       },
       { ...shared, kube, events, sessions: this.poller, fencers: machines },
@@ -161,19 +161,26 @@ export class ControllerWorld {
   /** Most agents that served at one instant. */
   mostServing = 0;
   controller: Replica;
+  readonly #limit: FencingLimit;
   #replicas = 0;
 
-  private constructor() {
+  private constructor(limit: FencingLimit) {
+    this.#limit = limit;
     this.controller = new Replica(
       this.kube.sibling({ userAgent: "controller-0" }),
       this.clock,
       this.told,
       this.machines,
+      limit,
     );
   }
 
-  static async create(nodes: readonly string[], spec: object = {}): Promise<ControllerWorld> {
-    const world = new ControllerWorld();
+  static async create(
+    nodes: readonly string[],
+    spec: object = {},
+    limit: FencingLimit = { maxPerPeriod: 2, periodMs: 600_000 },
+  ): Promise<ControllerWorld> {
+    const world = new ControllerWorld(limit);
     for (const node of nodes) await world.addNode(node);
     await world.addProbe("probe", 26_001);
     await world.addGroup(KEY.name, nodes, spec);
@@ -220,7 +227,7 @@ export class ControllerWorld {
     if (kill) this.controller.kill();
     this.#replicas++;
     const kube = this.kube.sibling({ userAgent: `controller-${this.#replicas}` });
-    this.controller = new Replica(kube, this.clock, this.told, this.machines);
+    this.controller = new Replica(kube, this.clock, this.told, this.machines, this.#limit);
     this.controller.lead();
   }
 
@@ -231,7 +238,7 @@ export class ControllerWorld {
       this.clock.setTimer(afterMs, () => this.replaceController());
     });
     this.controller.kill();
-    const victim = new Replica(mortal, this.clock, this.told, this.machines);
+    const victim = new Replica(mortal, this.clock, this.told, this.machines, this.#limit);
     this.controller = victim;
     victim.lead();
     return { isDead: () => mortal.isDead };

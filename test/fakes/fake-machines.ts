@@ -41,6 +41,10 @@ export class FakeMachines implements FencerAccess {
   readonly #clock: Clock;
   readonly #machines = new Map<string, Machine>();
   readonly #faults: { readonly call: MachineCall; readonly fault: MachineFault; left: number }[] = [];
+  /** Told of every `powerOff` as it is sent. */
+  onShot: (id: string) => void = () => undefined;
+  /** Told of every machine that gets or loses power. */
+  onPower: (id: string, isOn: boolean) => void = () => undefined;
   /** What every call is made with. */
   keys: SecretKeys | undefined;
 
@@ -75,6 +79,7 @@ export class FakeMachines implements FencerAccess {
     machine.state = state;
     const isOn = state === "running" || state === "stopping";
     if (wasOn !== isOn) machine.onPower(isOn);
+    if (wasOn !== isOn) this.onPower(id, isOn);
   }
 
   fencerFor(_vm: VmRef, keys: SecretKeys | undefined): Promise<Fencer> {
@@ -107,6 +112,7 @@ export class FakeMachines implements FencerAccess {
 
   async #call<T>(call: MachineCall, vm: VmRef, timeoutMs: number, perform: (machine: Machine) => T): Promise<T> {
     this.calls.push(`${call} ${idOf(vm)}`);
+    if (call === "powerOff") this.onShot(idOf(vm));
     const entry = this.#faults.find((candidate) => candidate.call === call && candidate.left > 0);
     if (entry !== undefined) entry.left--;
     const { error, loseReplyAfterMs, stale } = entry?.fault ?? {};

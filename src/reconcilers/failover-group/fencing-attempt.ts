@@ -52,6 +52,8 @@ export const CALL_TIMEOUT_MS = 5_000;
 const POLL_MS = 250;
 const SLOW_POLL_MS = 1_000;
 const SLOW_AFTER_MS = 120_000;
+/** Two calls that switch off lie so far apart, in milliseconds, even when a stale read asks for the next one at once. */
+const CALL_PACE_MS = 500;
 /** After so long the power is switched off once more, in milliseconds: accepted / refused / result unknown. */
 const AGAIN_MS = { accepted: 30_000, refused: 5_000, unknown: 1_000 } as const;
 /** Longest wait before a reached limit is looked at again, in milliseconds. */
@@ -66,6 +68,7 @@ export class FenceAttempt {
   #detail: string | undefined;
   #problem: FenceProblem | undefined;
   #hasToldStop = false;
+  #calledAtMs = Number.NEGATIVE_INFINITY;
   /** The machine was read off since it was last told to stop: a further `off` from the call itself makes it proof. */
   #wasReadOff = false;
 
@@ -98,7 +101,10 @@ export class FenceAttempt {
   }
 
   async run(): Promise<void> {
+    const { clock } = this.#modules;
     while (this.#end === undefined) {
+      const pauseMs = this.#calledAtMs + CALL_PACE_MS - clock.monotonicMs();
+      if (pauseMs > 0) await sleep(clock, pauseMs);
       let waitMs: number = AGAIN_MS.unknown;
       try {
         waitMs = await this.#round();
@@ -138,6 +144,7 @@ export class FenceAttempt {
   }
 
   async #powerOff(fencer: Fencer, order: FenceOrder, isNewlyNoted: boolean): Promise<"off" | "stopping"> {
+    this.#calledAtMs = this.#modules.clock.monotonicMs();
     try {
       const answer = await fencer.powerOff(order.vm, { graceful: order.isGraceful, timeoutMs: CALL_TIMEOUT_MS });
       this.#solved();
