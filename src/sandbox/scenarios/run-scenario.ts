@@ -3,6 +3,7 @@ import { messageOf } from "../../lib/errors.ts";
 import type { FaultResult, ScenarioResult } from "../report/result.ts";
 import type { ScenarioName } from "../options.ts";
 import { applyExample, AWS_VIRTUAL_IP_FAULTS, type Play } from "./aws-virtual-ip.ts";
+import { applyFencedExample, FENCING_FAULTS } from "./fencing.ts";
 import { ISOLATION_FAULTS } from "./isolation.ts";
 import { untilCalm } from "./stage.ts";
 import type { Stage } from "./stage.ts";
@@ -16,6 +17,11 @@ interface Scenario {
 
 const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   "aws-virtual-ip": { apply: applyExample, what: "examples/aws-virtual-ip", faults: AWS_VIRTUAL_IP_FAULTS },
+  fencing: {
+    apply: applyFencedExample,
+    what: "examples/aws-virtual-ip with fencing.policy: Required",
+    faults: FENCING_FAULTS,
+  },
   isolation: {
     apply: applyExample,
     what: "examples/aws-virtual-ip, which gets an isolation target",
