@@ -11,7 +11,7 @@ import { signal } from "../launcher/processes.ts";
 import { machineMonotonicMs } from "../machine-clock.ts";
 import { secondsText } from "../report/result.ts";
 import { GROUP_KEY } from "../scenarios/aws-virtual-ip.ts";
-import { NOISE_MS, MAX_STALL_MS } from "./bounds.ts";
+import { NOISE_MS } from "./bounds.ts";
 import { QUIET_MS, untilCalm } from "./calm.ts";
 import { mayEnd } from "./endings.ts";
 import type { PlannedFault } from "./faults.ts";
@@ -20,11 +20,12 @@ import { outageMs } from "./outages.ts";
 import { recoveryLimitMs } from "./random-chaos.ts";
 import type { ChaosResult } from "./result.ts";
 import { readLeases } from "./stage.ts";
+import { StallWatch } from "./stalls.ts";
+import type { Stall } from "./stalls.ts";
 import type { Cast, ChaosStage } from "./stage.ts";
 
 /** How often the timeline says that all is well, in ms. */
 const WORD_INTERVAL_MS = 15_000;
-const PUNCTUAL_MS = 50;
 
 /** Never rejects for what the product does: that is part of the result. */
 export async function runApiOutage(stage: ChaosStage, options: ChaosOptions): Promise<ChaosResult> {
@@ -40,6 +41,7 @@ export async function runApiOutage(stage: ChaosStage, options: ChaosOptions): Pr
     const endWatching = world.ec2.subscribe(
       ({ object, id }) => void changes.push(`the cloud's ${object} ${id} was changed`),
     );
+    const stalls = new StallWatch(world);
     const startMs = machineMonotonicMs();
     await withoutApiServer(stage, options.minutes * 60_000, cast);
     await untilCalm(stage, recoveryLimitMs(stage));
@@ -50,7 +52,7 @@ export async function runApiOutage(stage: ChaosStage, options: ChaosOptions): Pr
     endWatching();
     problems.push(...differences(before, await standingOf(stage)), ...changes, ...stage.endings.take());
     outage = outageMs(world.measurements.clientSince(startMs - QUIET_MS), startMs, endMs - QUIET_MS);
-    problems.push(...outageProblems(stage, outage, startMs, endMs));
+    problems.push(...outageProblems(outage, stalls.found(startMs, endMs)));
   } catch (thrown) {
     problems.push(messageOf(thrown));
   }
@@ -81,11 +83,10 @@ async function withoutApiServer(stage: ChaosStage, lengthMs: number, cast: Cast)
   timeline.note("plain", "the API server is started again");
 }
 
-function outageProblems(stage: ChaosStage, outage: number | undefined, startMs: number, endMs: number): string[] {
+function outageProblems(outage: number | undefined, stall: Stall): string[] {
   if (outage === undefined) return ["the client was not answered again"];
-  const gapMs = stage.world.measurements.longestGap(startMs, endMs);
-  const stallMs = gapMs < PUNCTUAL_MS ? 0 : Math.min(MAX_STALL_MS, gapMs);
-  return outage <= NOISE_MS + stallMs ? [] : [`the client was without an answer for ${secondsText(outage)}`];
+  if (outage <= NOISE_MS + stall.allowanceMs) return [];
+  return [`the client was without an answer for ${secondsText(outage)}; ${stall.text}`];
 }
 
 /** What must be the same afterwards, as texts. */

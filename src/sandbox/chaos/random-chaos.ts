@@ -4,7 +4,7 @@ import type { Timings } from "../../api/timings.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { machineMonotonicMs } from "../machine-clock.ts";
 import { secondsText } from "../report/result.ts";
-import { boundMs, MAX_STALL_MS } from "./bounds.ts";
+import { boundMs } from "./bounds.ts";
 import { QUIET_MS, untilCalm } from "./calm.ts";
 import { mayEnd } from "./endings.ts";
 import { chapterName } from "./faults.ts";
@@ -15,14 +15,14 @@ import { outageMs } from "./outages.ts";
 import { cardsOf, chaosPlan, onlyPlan } from "./plan.ts";
 import type { ChapterResult, ChaosResult } from "./result.ts";
 import type { Cast, ChaosStage } from "./stage.ts";
+import { StallWatch } from "./stalls.ts";
+import type { Stall } from "./stalls.ts";
 import { storyOf } from "./stories.ts";
 
 /** After the last fault of a chapter is over: restarts, boots and the waits after them, in ms. */
 const PATIENCE_MS = 30_000;
 /** Samples so long before a chapter belong to its judgement, in ms. */
 const LEAD_MS = 1_000;
-/** Those who measure are never as punctual as they mean to; less than this is no stall, in ms. */
-const PUNCTUAL_MS = 50;
 
 export function recoveryLimitMs(stage: ChaosStage): number {
   return 2 * revokeWaitMs(stage.world.timings) + PATIENCE_MS;
@@ -69,6 +69,7 @@ async function playChapter(stage: ChaosStage, chapter: Chapter, before: Cast): P
   timeline.line();
   for (const fault of chapter.faults) timeline.note("fault", `${chapter.number} ${storyOf(fault, before)}`);
   endings.expect(mayEnd(chapter, before));
+  const stalls = new StallWatch(world);
   const startMs = machineMonotonicMs();
   const problems: string[] = [];
   let cast: Cast | undefined;
@@ -84,7 +85,7 @@ async function playChapter(stage: ChaosStage, chapter: Chapter, before: Cast): P
     problems.push(`${nodes.join(" and ")} were active at once for ${secondsText(untilMs - fromMs)}`);
   }
   problems.push(...endings.take());
-  const judged = judge(stage, chapter, startMs, endMs);
+  const judged = judge(stage, chapter, { startMs, endMs, stall: stalls.found(startMs, endMs) });
   problems.push(...judged.problems);
   for (const problem of problems) timeline.note("bad", `${name}: ${problem}`);
   if (problems.length === 0) {
@@ -102,19 +103,20 @@ interface Judgement {
   readonly problems: readonly string[];
 }
 
-function judge(stage: ChaosStage, chapter: Chapter, startMs: number, endMs: number): Judgement {
+/** What the client saw of a chapter, against its bound. */
+function judge(
+  stage: ChaosStage,
+  chapter: Chapter,
+  { startMs, endMs, stall }: { readonly startMs: number; readonly endMs: number; readonly stall: Stall },
+): Judgement {
   const { measurements, timings } = stage.world;
   const bound = boundMs(chapter, timings);
   const outage = outageMs(measurements.clientSince(startMs - LEAD_MS), startMs, endMs - QUIET_MS);
   if (outage === undefined) {
     return { boundMs: bound, outageMs: outage, text: "", problems: ["the client was not answered again"] };
   }
-  const gapMs = measurements.longestGap(startMs, endMs);
-  const stallMs = gapMs < PUNCTUAL_MS ? 0 : Math.min(MAX_STALL_MS, gapMs);
   const measured = `client outage ${secondsText(outage)} (bound ${secondsText(bound)})`;
   if (outage <= bound) return { boundMs: bound, outageMs: outage, text: measured, problems: [] };
-  const stalled = `this machine did not run those who measure for up to ${secondsText(gapMs)}`;
-  const text = `${measured}; passes, since ${stalled}`;
-  const problems = outage <= bound + stallMs ? [] : [`${measured}${stallMs > 0 ? `; ${stalled}` : ""}`];
-  return { boundMs: bound, outageMs: outage, text, problems };
+  const text = `${measured}; ${stall.text}`;
+  return { boundMs: bound, outageMs: outage, text, problems: outage <= bound + stall.allowanceMs ? [] : [text] };
 }
