@@ -10,7 +10,8 @@ export const BEST_EFFORT = { fencing: { policy: "BestEffort", awsStopInstance: {
 export async function fencedWorld(spec: object = REQUIRED, nodes = ["node1", "node2"]): Promise<ControllerWorld> {
   const world = await ControllerWorld.create(nodes, spec);
   await world.until(isReadyOn("node1"), 5_000);
-  await world.advance(1_000);
+  // A leader that has only begun to look stops nobody.
+  await world.advance(5_000, 50);
   return world;
 }
 

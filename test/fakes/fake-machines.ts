@@ -32,7 +32,8 @@ interface Machine {
 }
 
 export class FakeMachines implements FencerAccess {
-  readonly areReadsConsistent: boolean = false;
+  /** As Azure; else as EC2. */
+  areReadsConsistent = false;
   /** Between the call and `off`, in ms; infinite: it stays `stopping`. */
   stopMs = 1_000;
   callMs = 20;

@@ -99,3 +99,29 @@ describe("the limit per period", () => {
     expect(world.machines.shotsAt("i-node1")).toBe(0);
   });
 });
+
+describe("a cloud whose reads are never older than its writes", () => {
+  it("proves by a read alone: one call suffices", async () => {
+    const world = await fencedWorld();
+    world.machines.areReadsConsistent = true;
+    world.agent("node1").freeze();
+    await world.until(isReadyOn("node2"), 8_000);
+    expect(world.machines.shotsAt("i-node1")).toBe(1);
+    expect(world.mostServing).toBe(1);
+  });
+});
+
+describe("the end of an outage of the API server", () => {
+  it("stops nobody who needs longer than others to come back, and has lived on promises that nobody has reported yet", async () => {
+    const world = await fencedWorld();
+    await world.advance(6_000);
+    const outage = world.kube.faults.add({ action: { kind: "cut" } });
+    await world.advance(30_000, 50);
+    const late = world.kube.faults.add({ match: { userAgent: "agent-node1" }, action: { kind: "cut" } });
+    world.kube.faults.remove(outage);
+    await world.advance(3_500, 20);
+    world.kube.faults.remove(late);
+    await world.advance(6_000, 20);
+    expect(world.machines.shotsAt("i-node1")).toBe(0);
+  });
+});

@@ -7,7 +7,8 @@
  * A holder that works has by then taken everything down or lives on promises, which its peers report: whoever is left is
  * crashed, frozen or cut off from all. Somebody must be able to take over, judged as if the holder were already proven
  * off: the last healthy member is never shot, and none is shot for nothing.
- * Must never do: count silence across a gap in the reads (an API outage shoots nobody).
+ * Must never do: count silence across a gap in the reads (an API outage shoots nobody, nor does its end: reads that have
+ * only begun again give everybody rho*L+M).
  */
 import type { Fencing } from "../../api/generated/types.ts";
 import { formatDuration, parseDurationMs } from "../../lib/duration.ts";

@@ -43,7 +43,9 @@ export interface SessionView {
   readonly changedAtMs?: number;
   /**
    * From when, on the leader's monotonic clock, the holder has taken everything down or lives on promises, if it works at
-   * all: rho*(R+S)+M of unbroken reads without a change. Whether it ended or not; absent while the reads are broken.
+   * all: rho*(R+S)+M of unbroken reads without a change. When the reads have only begun, or begun again, rho*L+M: after an
+   * outage everybody gets the time of a session to come back and to report promises. Whether it ended or not; absent
+   * while the reads are broken.
    */
   readonly silentAtMs?: number;
 }
@@ -119,7 +121,10 @@ export class SessionObserver {
       return { node, verdict, ...(verdict.state === "Revocable" ? { silentAtMs: verdict.sinceMonotonicMs } : {}) };
     }
     const facts = factsOf(count.lease);
-    const silentAtMs = count.unchangedSince.monotonicMs + silentAfterMs(count.bounds, now);
+    const silentAtMs = Math.max(
+      count.unchangedSince.monotonicMs + silentAfterMs(count.bounds, now),
+      (this.#chainStart?.monotonicMs ?? 0) + waitMs(count.bounds, now),
+    );
     return {
       node,
       verdict: this.#verdict(count, now),
