@@ -111,9 +111,9 @@ export const GROUP_REASONS = {
   PreflightOK: {
     Passed: good("Everything that the group needs was checked and found."),
     Failed: bad(
-      "A resource did not pass its preflight; the message names the first.",
-      "see the condition PreflightOK of that resource",
-      "Do what that condition says.",
+      "A resource, or the fencing of a member, did not pass its preflight; the message names the first.",
+      "the message; for a resource also its condition PreflightOK",
+      "Do what the message says, or that condition.",
     ),
     MemberNotFound: bad(
       "A member is no Node.",
