@@ -17,7 +17,7 @@ export const BREAKABLE = {
   "forget-promise-on-restart": { rule: "promisesOutliveTheGuard", theme: "promise-and-restart" },
   "ignore-epoch": { rule: "epochsOnlyRise", theme: "leader-of-yesterday" },
   "no-recheck-after-await": { rule: "recheckAfterAwait", theme: "leader-stops-in-a-move" },
-  "trust-stopping": { rule: "onlyOffIsProof", theme: "fenced" },
+  "trust-stopping": { rule: "onlyOffIsProof", theme: "fenced-sleeper" },
   "majority-is-permission": { rule: "allMustPromise", theme: "heard-by-one" },
   "promise-without-rho": { rule: "promiseBindsWithRho", theme: "promise-to-a-sleeper" },
   "resume-session": { rule: "lifeIsSession", theme: "late-report" },
@@ -26,9 +26,9 @@ export const BREAKABLE = {
   "expiry-proves-force": { rule: "expiryIsNoProofForForce", theme: "forced-past-a-loner" },
   "read-resolves-change": { rule: "onlyWritesResolveChanges", theme: "late-record" },
   "record-without-cas": { rule: "recordsByCompareAndSet", theme: "late-record" },
-  "revive-lapsed-right": { rule: "promisesProlongUnbrokenRight", theme: "on-promises" },
+  "revive-lapsed-right": { rule: "promisesProlongUnbrokenRight", theme: "lapsed-asleep" },
   "hearing-is-veto": { rule: "onlyPromisesVeto", theme: "heard-by-one" },
-  "count-across-gap": { rule: "gapsRestartTheCount", theme: "outage-alone" },
+  "count-across-gap": { rule: "gapsRestartTheCount", theme: "sessions-unreadable" },
 } as const satisfies Readonly<Record<string, Breakable>>;
 
 export type RuleName = keyof typeof BREAKABLE;

@@ -98,6 +98,7 @@ export class World {
     this.api = new SimApiServer(apiProcess, this.seeds.stream("api"), templateOf().kinds);
     this.cloud = new SimCloud(new SimProcess("cloud", services, onCrash), this.network, this.seeds.stream("cloud"));
     this.checkers = new Checkers(this);
+    this.api.onEvent = (text) => this.trace.note("event", text);
     this.#datagrams.onDatagram = (moment, datagram) =>
       this.checkers.rights.promises.seen(moment, datagram, this.scheduler.nowMs);
     for (let index = 1; index <= options.members; index++) this.#addVm(index);

@@ -65,6 +65,7 @@ export function leftoverGrant(state: GroupState): GrantRef | undefined {
   const report = storedReport(state);
   if (state.group === undefined || report === undefined || report.state === "Inactive") return undefined;
   if (report.epoch <= state.finishedEpoch) return undefined;
+  if (!state.rules.lifeIsSession && grantForMe(state)?.epoch === report.epoch) return undefined;
   return grantRef(state.group, report.epoch, report.session);
 }
 

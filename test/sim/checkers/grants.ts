@@ -15,7 +15,7 @@ export interface GrantFacts {
 }
 
 /** For those who wait for the right moment. */
-export type Moment = "grant" | "revoke";
+export type Moment = "grant" | "revoke" | "report";
 
 export class Grants {
   readonly #world: World;
@@ -41,6 +41,9 @@ export class Grants {
     const group = change.object as unknown as FailoverGroup;
     const before = change.previous as FailoverGroup | undefined;
     this.#traceReports(group, before);
+    const reported = (of: FailoverGroup | undefined): string =>
+      (of?.status?.reports ?? []).map(({ node, state, epoch }) => `${node} ${state} ${epoch}`).join();
+    if (reported(group) !== reported(before)) this.#tell("report", group.metadata.name);
     const active = group.status?.active;
     const { name } = group.metadata;
     const last = this.of(name).at(-1);

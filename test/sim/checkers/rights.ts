@@ -8,7 +8,7 @@ import type { SimVm } from "../vm.ts";
 import type { GroupFacts, World } from "../world.ts";
 import { footprintOf, hasFootprint } from "./footprint.ts";
 import type { Violate } from "./invariants.ts";
-import { PromiseRights } from "./promise-rights.ts";
+import { type Ask, PromiseWire } from "./promise-wire.ts";
 
 interface Right {
   /** The life of the guard whose right it is. */
@@ -16,6 +16,8 @@ interface Right {
   readonly session: string;
   /** True time of the send of the last renewal that was carried out. */
   sentMs: number;
+  /** Send of the last ask about a group that everybody answered while the right was unbroken (A8), by the group's name. */
+  readonly promised: Map<string, number>;
 }
 
 /** Time for a hard cut whose first attempt is in the way of a slow host, milliseconds. */
@@ -24,7 +26,7 @@ const CUT_SLACK_MS = 120;
 const LOOK_MS = 25;
 
 export class Rights {
-  readonly promises: PromiseRights;
+  readonly promises: PromiseWire;
   readonly #world: World;
   readonly #violate: Violate;
   readonly #rights = new Map<string, Right>();
@@ -32,7 +34,8 @@ export class Rights {
 
   constructor(world: World, violate: Violate) {
     this.#world = world;
-    this.promises = new PromiseRights(world.trace);
+    this.promises = new PromiseWire(world.trace);
+    this.promises.onAnswer = (ask, groupUids) => this.#answered(ask, groupUids);
     this.#violate = violate;
   }
 
@@ -46,7 +49,30 @@ export class Rights {
     const session = lease.spec?.holderIdentity ?? "";
     if (known?.process === write.process && known.session === session)
       known.sentMs = Math.max(known.sentMs, write.sentMs);
-    else this.#rights.set(vm.node, { process: write.process, session, sentMs: write.sentMs });
+    else this.#rights.set(vm.node, { process: write.process, session, sentMs: write.sentMs, promised: new Map() });
+  }
+
+  #answered(ask: Ask, groupUids: readonly string[]): void {
+    const vm = this.#world.vms.find((found) => found.node === ask.node);
+    const right = this.#rights.get(ask.node);
+    if (vm === undefined || right?.session !== ask.session) return;
+    for (const group of this.#world.groups) {
+      const uid = this.#world.group(group.name).metadata.uid ?? "";
+      if (!groupUids.includes(uid)) continue;
+      const isComplete = this.#recorded(vm, group).every(
+        (member) => member === vm.node || ask.answers.has(`${member} ${uid}`),
+      );
+      const sinceMs = this.#prolongedAt(vm, group, right);
+      const { renewDeadlineMs: R } = vm.timings;
+      const isUnbroken = this.#world.scheduler.nowMs - sinceMs < R / vm.machine.rate + 1;
+      if (isComplete && isUnbroken) right.promised.set(group.name, Math.max(sinceMs, ask.sentMs));
+    }
+  }
+
+  /** The members that must be asked, as far as the record of the holder says. */
+  #recorded(vm: SimVm, group: GroupFacts): readonly string[] {
+    const reports = this.#world.group(group.name).status?.reports;
+    return reports?.find((report) => report.node === vm.node)?.knownMembers ?? [];
   }
 
   look(): void {
@@ -65,7 +91,7 @@ export class Rights {
     const right = this.#rights.get(vm.node);
     if (vm.kernel.watchdog !== undefined || right === undefined) return false;
     const { nowMs } = this.#world.scheduler;
-    const sinceMs = Math.max(right.sentMs, ...this.#world.groups.map((group) => this.#promisedSince(vm, group, right)));
+    const sinceMs = Math.max(...this.#world.groups.map((group) => this.#prolongedAt(vm, group, right)));
     return wasHeld(vm, right, sinceMs) && nowMs - sinceMs > vm.timings.sessionDurationMs / vm.machine.rate;
   }
 
@@ -74,7 +100,7 @@ export class Rights {
     const { sessionDurationMs: L, renewDeadlineMs: R, stopBudgetMs: S } = vm.timings;
     // Most of the time the session alone will do.
     if (nowMs - right.sentMs <= (R + S) / rate) return;
-    const sinceMs = Math.max(right.sentMs, this.#promisedSince(vm, group, right));
+    const sinceMs = this.#prolongedAt(vm, group, right);
     const ageMs = nowMs - sinceMs;
     const what = `${vm.node} has ${footprintOf(vm, group).join(", ")} of ${group.name} ${ageMs.toFixed(0)} ms after its right was last prolonged`;
     if (ageMs > L / rate && vm.kernel.watchdog !== undefined) this.#violate("beyond-session", what);
@@ -82,13 +108,12 @@ export class Rights {
     if (ageMs > (R + S) / rate + CUT_SLACK_MS * vm.kernel.slowness) this.#violate("beyond-stop-budget", what);
   }
 
-  /** The latest ask that everybody answered who is recorded as one to be asked. */
-  #promisedSince(vm: SimVm, group: GroupFacts, right: Right): number {
-    const stored = this.#world.group(group.name);
-    const members = stored.status?.reports?.find((report) => report.node === vm.node)?.knownMembers ?? [];
+  /** From when the right to have anything of the group counts. */
+  #prolongedAt(vm: SimVm, group: GroupFacts, right: Right): number {
+    const members = this.#recorded(vm, group);
     const isAlone = members.length > 0 && members.every((member) => member === vm.node);
     if (isAlone) return this.#world.scheduler.nowMs;
-    return this.promises.lastComplete(vm.node, right.session, stored.metadata.uid ?? "", members);
+    return Math.max(right.sentMs, right.promised.get(group.name) ?? Number.NEGATIVE_INFINITY);
   }
 }
 

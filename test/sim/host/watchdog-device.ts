@@ -24,6 +24,11 @@ export class WatchdogDevice {
     return this.#entry !== undefined;
   }
 
+  /** Until it fires; 0 when it does not run. */
+  get leftMs(): number {
+    return this.#entry === undefined ? 0 : this.#entry.atMs - this.#machine.scheduler.nowMs;
+  }
+
   restart(): void {
     this.stop();
     this.#entry = this.#machine.scheduler.after(this.timeoutMs, () => {

@@ -166,8 +166,8 @@ export class Nemesis {
         return { on: site, undo: () => Object.assign(quality, GOOD) };
       }
       case "bad-peers": {
-        const { loss: lossChance, late: lateChance, lateMs, repeat: repeatChance } = what;
-        Object.assign(world.network.peers, { lossChance, lateChance, lateMs, repeatChance });
+        const { loss: lossChance, late: lateChance, lateMs, repeat: repeatChance, delayMs = GOOD.delayMs } = what;
+        Object.assign(world.network.peers, { lossChance, lateChance, lateMs, repeatChance, delayMs });
         return { on: "peers", undo: () => Object.assign(world.network.peers, GOOD) };
       }
       case "bad-cloud":
@@ -184,9 +184,13 @@ export class Nemesis {
         };
       }
       case "no-leases": {
-        const { node } = this.#vm(what.target);
-        world.network.leaseless.add(node);
-        return { on: node, undo: () => world.network.leaseless.delete(node) };
+        const site = this.#siteOf(what.target);
+        world.network.leaseless.add(site);
+        return { on: site, undo: () => world.network.leaseless.delete(site) };
+      }
+      case "cut-members": {
+        const undos = world.vms.map((vm) => this.#cut(vm.node, [API], "both"));
+        return { on: "all", undo: () => undos.forEach((undo) => undo()) };
       }
       default:
         return this.#change(what);
@@ -310,7 +314,7 @@ export class Nemesis {
       if (process !== guard) return;
       if (moment === "before" && !hasStalled) {
         hasStalled = true;
-        process.stallNext({ after: 0, durationMs: watchdog.timeoutMs * share, isMachineWide: false });
+        process.stallNext({ after: 0, durationMs: watchdog.leftMs * share, isMachineWide: false });
       } else if (moment === "after" && hasStalled) {
         watchdog.onPet = () => undefined;
         process.pause();

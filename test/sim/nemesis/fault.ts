@@ -12,8 +12,11 @@ export interface Fault {
   readonly isLasting?: boolean;
 }
 
-/** `grant`: a group is granted to anybody; `revoke`: a session is ended by the leader; `renewal`: the target renews. */
-export type Trigger = "grant" | "revoke" | "activation";
+/**
+ * `grant`: a group is granted to anybody; `revoke`: a session is ended by the leader; `report`: a member reports another
+ * state; `activation`: something comes up or goes down on a host.
+ */
+export type Trigger = "grant" | "revoke" | "report" | "activation";
 
 /** Who is meant, at the moment when it happens. */
 export type Target = "active" | "standby" | "any" | "first" | "second";
@@ -59,7 +62,9 @@ export type FaultKind =
   /** Watches stand still, requests work. */
   | { readonly kind: "hold-watches"; readonly target: Target | "followers"; readonly forMs: number }
   /** Requests for session Leases fail, others work. */
-  | { readonly kind: "no-leases"; readonly target: Target; readonly forMs: number }
+  | { readonly kind: "no-leases"; readonly target: Target | "leader"; readonly forMs: number }
+  /** No member reaches the API server. */
+  | { readonly kind: "cut-members"; readonly forMs: number }
   | { readonly kind: "force-promote"; readonly target: Target }
   | {
       readonly kind: "bad-peers";
@@ -67,6 +72,8 @@ export type FaultKind =
       readonly late: number;
       readonly lateMs: number;
       readonly repeat: number;
+      /** Usual delay. */
+      readonly delayMs?: number;
       readonly forMs: number;
     }
   | {

@@ -71,8 +71,10 @@ export const THEMES: Readonly<Record<string, Theme>> = {
     shape: { groups: 1 },
     faults: (random, { timings }) => {
       const { renewDeadlineMs: R } = timings;
-      const lateMs = between(random, 1_500, 4_000);
       const killMs = R + between(random, 60, 400);
+      // So that it comes when the next life has read the group.
+      const leastLateMs = killMs - R + 200;
+      const lateMs = leastLateMs + 800;
       return [
         { atMs: 0, what: { kind: "cut-peers", target: "active", way: "both", forMs: R * 2 } },
         {
@@ -83,11 +85,23 @@ export const THEMES: Readonly<Record<string, Theme>> = {
             loss: 0,
             late: 1,
             lateMs,
-            leastLateMs: 400,
+            leastLateMs,
             forMs: killMs + 30,
           },
         },
         { atMs: killMs, what: { kind: "kill-guard", target: "active" } },
+        {
+          atMs: killMs + 40,
+          what: {
+            kind: "bad-client",
+            target: "active",
+            loss: 0,
+            late: 0,
+            lateMs: 0,
+            delayMs: between(random, 10, 60),
+            forMs: 5_000,
+          },
+        },
       ];
     },
   },
@@ -114,12 +128,25 @@ export const THEMES: Readonly<Record<string, Theme>> = {
   "leader-stops-in-a-move": {
     shape: { controllers: 2 },
     faults: (random) => [
-      { atMs: 0, what: { kind: "move" } },
       {
         atMs: 0,
-        on: pick(random, ["grant", "activation"] as const),
+        what: {
+          kind: "bad-client",
+          target: "leader",
+          loss: 0,
+          late: 0,
+          lateMs: 0,
+          delayMs: between(random, 1, 12),
+          forMs: 20_000,
+        },
+      },
+      { atMs: 10, what: { kind: "move" } },
+      {
+        // Between the report that it is up and the write of its pointer the leader reads the group once more.
+        atMs: between(random, 20, 160),
+        on: "report",
         afterMs: between(random, 0, 60),
-        what: { kind: "pause-leader", forMs: between(random, 4_000, 9_000) },
+        what: { kind: "pause-leader", forMs: between(random, 4_500, 9_000) },
       },
       ...sometimes(random, 0.3, () => ({
         atMs: between(random, 0, 300),
@@ -173,7 +200,7 @@ export const THEMES: Readonly<Record<string, Theme>> = {
     faults: (random, { timings }) => [
       { atMs: 0, what: { kind: "isolate", target: "active", forMs: revokeWaitMs(timings) + 3_000 } },
       {
-        atMs: timings.renewDeadlineMs - between(random, 10, 700),
+        atMs: timings.renewDeadlineMs - between(random, 400, 900),
         what: { kind: "freeze-around-pet", target: "active", share: between(random, 0.97, 0.999) },
       },
     ],
@@ -254,6 +281,30 @@ export const THEMES: Readonly<Record<string, Theme>> = {
         what: { kind: "pause-guard", target: "active", forMs: 12_000 },
       },
     ],
+  },
+
+  /** The holder lives on promises and sleeps until its right has just lapsed; an answer waits for it (V8). */
+  "lapsed-asleep": {
+    shape: { groups: 1, hasWatchdog: true },
+    faults: (random, { timings }) => {
+      const { renewDeadlineMs: R } = timings;
+      const peers = {
+        kind: "bad-peers",
+        loss: 0,
+        late: 0,
+        lateMs: 0,
+        repeat: 0,
+        delayMs: between(random, 20, 70),
+      } as const;
+      return [
+        { atMs: 0, what: { ...peers, forMs: 16_000 } },
+        { atMs: 0, what: { kind: "cut-api", target: "active", way: "both", forMs: 16_000 } },
+        {
+          atMs: between(random, R, 3 * R),
+          what: { kind: "pause-guard", target: "active", forMs: R * between(random, 0.7, 1) },
+        },
+      ];
+    },
   },
 
   /** Renewals that are carried out long after they were sent. */
@@ -350,11 +401,11 @@ export const THEMES: Readonly<Record<string, Theme>> = {
             late: 1,
             leastLateMs: goneMs - 1_500,
             lateMs: goneMs + 1_200,
-            forMs: between(random, 20, 120),
+            forMs: between(random, 60, 420),
           },
         },
         { atMs: 1_500 + 0.5, what: { kind: "set-members", members: ["active", "standby"] } },
-        { atMs: 1_500 + between(random, 130, 900), what: { kind: "set-members", members: ["active"] } },
+        { atMs: 1_500 + between(random, 430, 1_000), what: { kind: "set-members", members: ["active"] } },
         { atMs: goneMs, what: { kind: "cut-api", target: "active", way: "both", forMs: 12_000 } },
         { atMs: goneMs + between(random, 0, 2_500), what: { kind: "set-members", members: ["active", "standby"] } },
       ];
@@ -433,6 +484,30 @@ export const THEMES: Readonly<Record<string, Theme>> = {
           hangs: chance(random, 0.5),
           forMs: timings.sessionDurationMs * between(random, 0.3, 3),
         },
+      },
+    ],
+  },
+
+  /** Neither members nor leader can use session Leases for a while; the leader stays leader, and sees much time pass (L2). */
+  "sessions-unreadable": {
+    shape: { hasWatchdog: true },
+    expect: "stillness",
+    faults: (random, { timings }) => {
+      const forMs = revokeWaitMs(timings) + between(random, -500, 6_000);
+      return [
+        { atMs: 10, what: { kind: "cut-members", forMs } },
+        { atMs: 10, what: { kind: "no-leases", target: "leader", forMs } },
+      ];
+    },
+  },
+
+  /** Proof by fencing against a holder that sleeps and that nothing else ends. */
+  "fenced-sleeper": {
+    shape: { isFenced: true, hasWatchdog: false },
+    faults: (random) => [
+      {
+        atMs: between(random, 0, 500),
+        what: { kind: "pause-guard", target: "active", forMs: between(random, 3_000, 9_000) },
       },
     ],
   },

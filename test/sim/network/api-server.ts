@@ -100,8 +100,12 @@ export class SimApiServer {
     return store.put(resource.storage, stored, { ...live, status });
   }
 
-  /** Events matter to nobody here. */
-  takeEvent(event: KubeObject): KubeObject {
+  /** What people are told. */
+  onEvent: (text: string) => void = () => undefined;
+
+  /** Events are told and not kept: nothing of the product reads them. */
+  takeEvent(event: KubeObject & { readonly reason?: string; readonly message?: string }): KubeObject {
+    if (event.reason !== undefined) this.onEvent(`${event.reason}: ${event.message}`);
     return { ...event, metadata: { ...event.metadata, uid: "event", resourceVersion: "1" } };
   }
 

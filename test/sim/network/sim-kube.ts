@@ -36,6 +36,8 @@ export interface SimKubeOptions {
   readonly fieldManager: string;
 }
 
+/** The election's; all other Leases are of sessions. */
+const LEADER_LEASE = "understudy-controller";
 const EVENTS = "events";
 
 type Verb = "get" | "list" | "watch" | ServedWrite["verb"];
@@ -210,7 +212,7 @@ export class SimKube implements KubeApi {
       process.scheduler.after(0.3, () => process.deliver(() => settle({ thrown })));
       return;
     }
-    if (type.plural === LEASE.plural && network.leaseless.has(site)) return;
+    if (type.plural === LEASE.plural && key.name !== LEADER_LEASE && network.leaseless.has(site)) return;
     network.carry(site, API, quality, () => {
       if (server.condition !== "up") return;
       const answer = this.#serve(what, run);

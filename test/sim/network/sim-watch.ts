@@ -92,10 +92,8 @@ export class SimWatch {
     const { network, process } = this.#modules;
     const site = process.machine.name;
     const { scheduler } = process;
-    const { delayMs, lateChance, lateMs } = network.qualityOf(site);
-    const random = this.#modules.random;
-    const lateByMs = lateChance > 0 && random.next() < lateChance ? lateMs * random.next() : 0;
-    const atMs = scheduler.nowMs + delayMs * (0.25 + 1.75 * random.next()) + lateByMs;
+    const { delayMs } = network.qualityOf(site);
+    const atMs = scheduler.nowMs + delayMs * (0.25 + 1.75 * this.#modules.random.next());
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, atMs);
     const arrive = (): void =>
       process.deliver(() => {
