@@ -146,6 +146,26 @@ describe("an informer", () => {
     await informer.stop();
   });
 
+  it("begins its watch afresh when asked to, at once, from the last event, without a list", async () => {
+    const { clock, lists, watches, last, informer, names, restarts, requests } = setup();
+    lists.push({ resourceVersion: "10", items: [node("a", 9)] });
+    informer.refresh();
+    informer.start();
+    await clock.advance(0);
+    last().push({ type: "MODIFIED", object: node("a", 11) });
+    await clock.advance(0);
+    informer.refresh();
+    await clock.advance(0);
+    expect(watches.map(({ options }) => options.resourceVersion)).toEqual(["10", "11"]);
+    last().push({ type: "MODIFIED", object: node("a", 12) });
+    await clock.advance(0);
+    expect(names()).toEqual(["a@12"]);
+    expect(restarts).toEqual(["refreshed"]);
+    expect(requests.list).toBe(1);
+    await informer.stop();
+    expect(clock.timersPending).toBe(0);
+  });
+
   it("does not spin on a server that ends or refuses every watch at once", async () => {
     const { clock, lists, watches, informer } = setup();
     lists.push({ resourceVersion: "10", items: [] });

@@ -69,7 +69,7 @@ const SOUND_WATCH_MS = 1_000;
  */
 const MAX_FRUITLESS_WATCHES = 5;
 
-type RestartCause = "closed" | "gone" | "idle" | "error";
+type RestartCause = "closed" | "gone" | "idle" | "error" | "refreshed";
 
 export class Informer<T extends KubeObject> {
   readonly #options: InformerOptions<T>;
@@ -79,6 +79,8 @@ export class Informer<T extends KubeObject> {
   readonly #stopping = new AbortController();
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
+  /** Of the watch of this moment. */
+  #watching = new AbortController();
   #running: Promise<void> | undefined;
   /** Empty: list first. */
   #version = "";
@@ -113,8 +115,18 @@ export class Informer<T extends KubeObject> {
   /** Resolves when the last request has ended; listeners are not called after it. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#watching.abort();
     await this.#running;
     this.#synced.resolve();
+  }
+
+  /**
+   * Begins the watch afresh from the last version, for whoever knows that the network was gone: events that a server sent
+   * into a cut are sent again only when TCP tries again, which is as late as the cut was long, and newer ones wait behind
+   * them (RFC 6298, section 5.5). Nothing shows that on this side.
+   */
+  refresh(): void {
+    this.#watching.abort();
   }
 
   get(key: ObjectKey): T | undefined {
@@ -189,12 +201,14 @@ export class Informer<T extends KubeObject> {
     const { api, clock, random } = this.#modules;
     this.#fruitlessWatches += 1;
     const startMs = clock.monotonicMs();
+    this.#watching = new AbortController();
+    const { signal } = this.#watching;
     const options = {
       ...this.#selection(),
       resourceVersion: this.#version,
       timeoutSeconds: Math.round(jittered(random, this.#options.watchSeconds ?? WATCH_SECONDS, WATCH_SPREAD)),
       idleTimeoutMs: this.#options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
-      signal: this.#stopping.signal,
+      signal,
     };
     try {
       for await (const event of api.watch<T>(this.#options.type, options)) {
@@ -206,6 +220,10 @@ export class Informer<T extends KubeObject> {
       return this.#watchBroke(thrown, startMs);
     }
     if (this.#isStopping()) return 0;
+    if (signal.aborted) {
+      this.#countRestart("refreshed");
+      return 0;
+    }
     this.#countRestart("closed");
     return this.#soundSince(startMs) ? 0 : this.#nextDelayMs();
   }

@@ -40,7 +40,7 @@ export const METRICS = {
   understudy_watch_restarts_total: {
     type: "counter",
     process: "both",
-    help: "Watches started again, by resource and cause (closed, gone, idle, error)",
+    help: "Watches started again, by resource and cause (closed, gone, idle, error, refreshed)",
     labels: ["resource", "cause"],
   },
   understudy_kube_request_duration_seconds: {

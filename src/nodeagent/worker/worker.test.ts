@@ -246,6 +246,25 @@ describe("a worker with an API server, a guard and a host", () => {
     expect(commands.processes).toEqual([]);
   });
 
+  test("begins its watches afresh when a session follows one that was lost: they may wait for TCP to try again", async () => {
+    const { guard, api, clock } = await active();
+    const begun: string[] = [];
+    const watch = api.watch.bind(api);
+    api.watch = (type, options) => {
+      begun.push(type.plural);
+      return watch(type, options);
+    };
+    guard.receive({ type: "session", session: `${SESSION}-again` });
+    await clock.advance(50);
+    expect(begun).toEqual([]);
+    guard.receive({ type: "session", session: undefined });
+    await clock.advance(50);
+    expect(begun).toEqual([]);
+    guard.receive({ type: "session", session: SESSION });
+    await clock.advance(50);
+    expect(begun.toSorted()).toEqual(["awsvirtualips", "failovergroups", "lbprobeports"]);
+  });
+
   test("never answers a take-down while an address cannot be read", async () => {
     const { guard, addresses, clock } = await active();
     addresses.failure = new Error("ip is gone");

@@ -32,6 +32,8 @@ export interface ObjectStore<T extends KubeObject> {
   list(): readonly T[];
   absorb(object: T): void;
   onChange(listener: (key: ObjectKey) => void): () => void;
+  /** What was missed while the network was gone is asked for at once. */
+  refresh(): void;
   readonly hasSynced: boolean;
 }
 
@@ -63,6 +65,8 @@ export class Worker {
   readonly #closing = new AbortController();
   readonly #timers = new Map<string, Timer>();
   #takeDownId: number | undefined;
+  /** A session ended and none has begun since. */
+  #isSessionLost = false;
   #isProving = false;
   #isSweeping = false;
   #toldPeers = "[]";
@@ -113,6 +117,7 @@ export class Worker {
       case "session":
         // The end of a session goes with a take-down that is still owed an answer; only a new right ends that.
         if (message.session !== undefined) this.#takeDownId = undefined;
+        this.#refresh(message.session !== undefined);
         return this.#groups.setSession(message.session);
       case "takeDown":
         this.#takeDownId = message.takeDownId;
@@ -143,6 +148,13 @@ export class Worker {
     for (const timer of this.#timers.values()) timer.cancel();
     this.#nodeAddresses.close();
     for (const driver of this.#groups.drivers) driver.close();
+  }
+
+  /** Who lost the session was cut off, and the connections of the watches may not have noticed that this is over. */
+  #refresh(hasSession: boolean): void {
+    const { groups, virtualIps, probePorts } = this.#modules;
+    if (hasSession && this.#isSessionLost) for (const store of [groups, virtualIps, probePorts]) store.refresh();
+    this.#isSessionLost = !hasSession;
   }
 
   #isSynced(): boolean {
