@@ -38,10 +38,13 @@ export class SimCommands implements CommandPort {
     return new Promise((resolve) => {
       let timer: Timer | undefined;
       let isOver = false;
+      let onAbort = (): void => undefined;
       const finish = (end: CommandEnd, exitCode: number | undefined): void => {
         if (isOver) return;
         isOver = true;
         timer?.cancel();
+        // A composed signal is kept alive by its listeners, and with it everything that it can reach.
+        request.signal.removeEventListener("abort", onAbort);
         resolve({ end, exitCode, output: "" });
       };
       process.emit(() => {
@@ -52,7 +55,8 @@ export class SimCommands implements CommandPort {
           process.emit(() => kernel.endGroup(processGroup));
           process.deliver(() => finish(end, undefined));
         };
-        request.signal.addEventListener("abort", () => cut("aborted"), { once: true });
+        onAbort = () => cut("aborted");
+        request.signal.addEventListener("abort", onAbort, { once: true });
         if (request.signal.aborted) return cut("aborted");
         timer = process.setTimer(request.timeoutMs, () => cut("timed-out"));
         const verb = request.argv[1] ?? "";

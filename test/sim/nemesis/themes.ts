@@ -98,7 +98,7 @@ export const THEMES: Readonly<Record<string, Theme>> = {
             loss: 0,
             late: 0,
             lateMs: 0,
-            delayMs: between(random, 10, 60),
+            delayMs: between(random, 30, 70),
             forMs: 5_000,
           },
         },
