@@ -11,25 +11,13 @@ import { messageOf } from "../../lib/errors.ts";
 import type { Random } from "../../lib/random.ts";
 import { FaultInjector, type FaultOutcome } from "../ec2/faults.ts";
 import { selfSigned } from "./certificate.ts";
-import {
-  type ArmAnswer,
-  ArmError,
-  type ArmRoute,
-  errorAnswer,
-  instanceViewOf,
-  type MachineAction,
-  routeOf,
-} from "./routes.ts";
+import { ComputeProvider } from "./compute.ts";
+import { assertAllowed, isPermissionsPath, permissionsAnswer } from "./permissions.ts";
+import { type ArmAnswer, type ArmCall, ArmError, type ArmIdentity, type ArmProvider, errorAnswer } from "./provider.ts";
+import { TokenService } from "./token-service.ts";
 import type { VirtualMachines } from "./virtual-machines.ts";
 
-export interface ArmIdentity {
-  readonly tenantId: string;
-  readonly clientId: string;
-  /** Omitted: the client authenticates with a certificate (its assertion is taken as good). */
-  readonly clientSecret?: string;
-  /** Actions it may carry out on machines; omitted: all. */
-  readonly allowedActions?: readonly MachineAction[];
-}
+export type { ArmIdentity } from "./provider.ts";
 
 export interface ArmEndpointOptions {
   /** Default 127.0.0.1. */
@@ -43,6 +31,8 @@ export interface ArmEndpointOptions {
 
 export interface ArmEndpointModules {
   readonly machines: VirtualMachines;
+  /** What there is besides machines. */
+  readonly providers?: readonly ArmProvider[];
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -51,14 +41,14 @@ export interface ArmEndpoint {
   readonly url: string;
   /** PEM that a client has to trust. */
   readonly certificate: string;
-  /** Faults by action: `InstanceView`, `PowerOff`, `Start`, `Permissions`, `Operation`, `Token`. */
+  /** Faults by name of the call: `Token`, `Permissions`, `InstanceView`, `PowerOff`, ..., those of the providers. */
   readonly faults: FaultInjector;
-  /** Calls that arrived, per action, whatever became of them. */
+  /** Calls that arrived, per name, whatever became of them. */
   readonly calls: ReadonlyMap<string, number>;
+  readonly tokens: TokenService;
   close(): Promise<void>;
 }
 
-const TOKEN_SECONDS = 3_600;
 const MAX_BODY_BYTES = 64 * 1024;
 
 export async function startArmEndpoint(options: ArmEndpointOptions, modules: ArmEndpointModules): Promise<ArmEndpoint> {
@@ -73,6 +63,7 @@ export async function startArmEndpoint(options: ArmEndpointOptions, modules: Arm
     certificate: cert,
     faults: service.faults,
     calls: service.calls,
+    tokens: service.tokens,
     close: () => close(server),
   };
 }
@@ -80,14 +71,15 @@ export async function startArmEndpoint(options: ArmEndpointOptions, modules: Arm
 class ArmService {
   readonly faults: FaultInjector;
   readonly calls = new Map<string, number>();
+  readonly tokens: TokenService;
   url = "";
-  readonly #options: ArmEndpointOptions;
+  readonly #providers: readonly ArmProvider[];
   readonly #modules: ArmEndpointModules;
-  readonly #tokens = new Map<string, ArmIdentity>();
 
   constructor(options: ArmEndpointOptions, modules: ArmEndpointModules) {
     this.faults = new FaultInjector(options.latencyMs ?? 0);
-    this.#options = options;
+    this.tokens = new TokenService(options.identities, modules);
+    this.#providers = [new ComputeProvider(modules.machines), ...(modules.providers ?? [])];
     this.#modules = modules;
   }
 
@@ -96,17 +88,17 @@ class ArmService {
     try {
       const body = await readBody(request);
       const url = new URL(request.url ?? "/", this.url);
-      const route = routeOf(request.method ?? "GET", url.pathname);
-      const action = actionOf(route);
-      this.calls.set(action, (this.calls.get(action) ?? 0) + 1);
-      const { latencyMs, outcome } = this.faults.next(action);
+      const call = this.#callOf(request, url, body);
+      const name = call?.name ?? "Unknown";
+      this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
+      const { latencyMs, outcome } = this.faults.next(name);
       if (outcome?.type === "hang") return;
       if (outcome?.type === "unreachable") {
         response.destroy();
         return;
       }
       await sleep(this.#modules.clock, latencyMs / 2);
-      const answer = this.#answer(route, url, request.headers.authorization, body, outcome);
+      const answer = this.#answer(call, url, outcome);
       await sleep(this.#modules.clock, latencyMs / 2);
       if (outcome?.type === "loseReply") {
         response.destroy();
@@ -121,114 +113,51 @@ class ArmService {
     }
   }
 
-  #answer(
-    route: ArmRoute | undefined,
-    url: URL,
-    authorization: string | undefined,
-    body: string,
-    outcome: FaultOutcome | undefined,
-  ): ArmAnswer {
+  #answer(call: Named | undefined, url: URL, outcome: FaultOutcome | undefined): ArmAnswer {
     try {
       if (outcome?.type === "error")
         throw new ArmError(outcome.status ?? 500, outcome.code, outcome.message ?? outcome.code);
       if (outcome?.type === "throttle") throw new ArmError(429, "TooManyRequests", "The request is being throttled.");
-      if (route === undefined) throw new ArmError(404, "InvalidResourceType", `${url.pathname} is not emulated.`);
-      if (route.type === "openIdConfiguration") return this.#openId(route.tenant);
-      if (route.type === "token") return this.#token(route.tenant, new URLSearchParams(body));
-      const identity = this.#tokens.get(authorization?.replace(/^Bearer /, "") ?? "");
-      if (identity === undefined) throw new ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.");
-      return this.#resource(route, url, identity);
+      if (call === undefined) throw new ArmError(404, "InvalidResourceType", `${url.pathname} is not emulated.`);
+      return call.answer();
     } catch (thrown) {
       if (thrown instanceof ArmError) return errorAnswer(thrown);
       return errorAnswer(new ArmError(500, "InternalServerError", messageOf(thrown)));
     }
   }
 
-  #resource(route: Extract<ArmRoute, { type: "operation" | "machine" }>, url: URL, identity: ArmIdentity): ArmAnswer {
-    const { machines } = this.#modules;
-    if (route.subscription.toLowerCase() !== machines.subscriptionId.toLowerCase())
-      throw new ArmError(404, "SubscriptionNotFound", `The subscription '${route.subscription}' could not be found.`);
-    if (route.type === "operation") {
-      const operation = machines.operation(route.id);
-      if (operation === undefined) throw new ArmError(404, "NotFound", `There is no operation ${route.id}.`);
-      return { status: 200, body: { name: operation.id, status: operation.status } };
+  #callOf(request: IncomingMessage, url: URL, body: string): Named | undefined {
+    const { method = "GET" } = request;
+    const { pathname } = url;
+    const { tokens } = this;
+    if (tokens.isTokenPath(method, pathname))
+      return { name: "Token", answer: () => tokens.answer(pathname, body, this.url) };
+    if (isPermissionsPath(method, pathname))
+      return { name: "Permissions", answer: () => permissionsAnswer(this.#identityOf(request)) };
+    for (const provider of this.#providers) {
+      const call = provider.callOf(method, pathname);
+      if (call !== undefined) return { name: call.name, answer: () => this.#run(call, request, url, body) };
     }
-    const { action } = route;
-    const actions = identity.allowedActions;
-    if (action === "Permissions") return { status: 200, body: { value: [permissionOf(actions)] } };
-    if (actions !== undefined && !actions.includes(action))
-      throw new ArmError(
-        403,
-        "AuthorizationFailed",
-        `The client '${identity.clientId}' does not have authorization to perform ${action}.`,
-      );
-    const machine = machines.find(route.machine);
-    if (machine === undefined)
-      throw new ArmError(
-        404,
-        "ResourceNotFound",
-        `The Resource 'Microsoft.Compute/virtualMachines/${route.machine.name}' under resource group '${route.machine.resourceGroup}' was not found.`,
-      );
-    if (action === "InstanceView") return instanceViewOf(machine);
-    const skipShutdown = url.searchParams.get("skipShutdown") === "true";
-    const operation = action === "PowerOff" ? machines.powerOff(machine, { skipShutdown }) : machines.start(machine);
-    const path = `/subscriptions/${machines.subscriptionId}/providers/Microsoft.Compute/locations/virtual/operations/${operation.id}`;
-    const location = `${this.url}${path}?api-version=2024-07-01`;
-    return { status: 202, headers: { "azure-asyncoperation": location, location, "retry-after": "1" } };
+    return undefined;
   }
 
-  #openId(tenant: string): ArmAnswer {
-    const base = `${this.url}/${tenant}`;
-    const body = {
-      issuer: `${base}/v2.0`,
-      authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
-      token_endpoint: `${base}/oauth2/v2.0/token`,
-      jwks_uri: `${base}/discovery/v2.0/keys`,
-      token_endpoint_auth_methods_supported: ["client_secret_post", "private_key_jwt"],
-      response_types_supported: ["code"],
-      subject_types_supported: ["pairwise"],
-      id_token_signing_alg_values_supported: ["RS256"],
-    };
-    return { status: 200, body };
+  #run(call: ArmCall, request: IncomingMessage, url: URL, body: string): ArmAnswer {
+    const identity = this.#identityOf(request);
+    if (call.permission !== undefined) assertAllowed(identity, call.permission, url.pathname);
+    return call.run({ url, body, identity, headers: request.headers, endpointUrl: this.url });
   }
 
-  #token(tenant: string, form: URLSearchParams): ArmAnswer {
-    const client = this.#options.identities.find(
-      ({ tenantId, clientId }) => tenantId === tenant && clientId === form.get("client_id"),
-    );
-    const isKnown =
-      client?.clientSecret === undefined
-        ? client !== undefined && form.get("client_assertion") !== null
-        : form.get("client_secret") === client.clientSecret;
-    if (client === undefined || !isKnown) {
-      const body = {
-        error: "invalid_client",
-        error_description: "AADSTS7000215: Invalid client secret provided.",
-        error_codes: [7000215],
-      };
-      return { status: 401, body };
-    }
-    const token = this.#modules.random.uuid();
-    this.#tokens.set(token, client);
-    return {
-      status: 200,
-      body: { token_type: "Bearer", expires_in: TOKEN_SECONDS, ext_expires_in: TOKEN_SECONDS, access_token: token },
-    };
+  #identityOf({ headers }: IncomingMessage): ArmIdentity {
+    const identity = this.tokens.identityOf(headers.authorization);
+    if (identity === undefined) throw new ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.");
+    return identity;
   }
 }
 
-function actionOf(route: ArmRoute | undefined): string {
-  if (route === undefined) return "Unknown";
-  if (route.type === "machine") return route.action;
-  return route.type === "operation" ? "Operation" : "Token";
-}
-
-function permissionOf(actions: readonly MachineAction[] | undefined): object {
-  const named = actions?.flatMap((action) => {
-    const verb = action === "PowerOff" ? "powerOff" : action === "Start" ? "start" : undefined;
-    return verb === undefined ? ["Microsoft.Compute/virtualMachines/read"] : [`Microsoft.Compute/*/${verb}/action`];
-  });
-  return { actions: named ?? ["*"], notActions: [] };
+/** A call, whoever answers it. */
+interface Named {
+  readonly name: string;
+  answer(): ArmAnswer;
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

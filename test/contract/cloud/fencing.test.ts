@@ -279,7 +279,9 @@ describe("fencing on Azure", () => {
   });
 
   it("tells a missing permission beforehand, and when it is used", async () => {
-    const { fencer, vm } = await azureWorld({ identity: { ...AZURE_KEYS, allowedActions: ["InstanceView"] } });
+    const { fencer, vm } = await azureWorld({
+      identity: { ...AZURE_KEYS, allowedActions: ["Microsoft.Compute/*/read"] },
+    });
     expect((await errorOf(fencer.check(vm, CALL))).code).toBe("NotAuthorized");
     const error = await errorOf(fencer.powerOff(vm, SKIP));
     expect([error.code, error.detail.providerCode]).toEqual(["NotAuthorized", "AuthorizationFailed"]);
