@@ -15,6 +15,16 @@ export interface Read<V> {
   readonly sentAtMs: number;
 }
 
+/** How a reader wants to be answered. */
+export interface ReadWish {
+  /** The answer's call was sent at or after this moment of the monotonic clock, in ms. */
+  readonly sentSinceMs: number;
+  /** Deadline of a call, in ms. */
+  readonly timeoutMs: number;
+  /** The last good answer of any age will do when there is one. */
+  readonly anyAge?: boolean;
+}
+
 interface Entry<V> {
   /** Minus infinity once invalidated. */
   sentAtMs: number;
@@ -43,6 +53,12 @@ export class ReadCache<V> {
     const entry = known !== undefined && this.#isUsable(known, sentSinceMs) ? known : this.#send(key, call);
     const { sentAtMs } = entry;
     return { value: await entry.outcome, sentAtMs };
+  }
+
+  /** As `read`, as the wish says. */
+  ask(key: string, wish: ReadWish, call: () => Promise<V>): Promise<Read<V>> {
+    const known = wish.anyAge === true ? this.lastGood(key) : undefined;
+    return known === undefined ? this.read(key, wish.sentSinceMs, call) : Promise.resolve(known);
   }
 
   /** The last answer that was no failure, of any age: for those who must act before they can ask. */

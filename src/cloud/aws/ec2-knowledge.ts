@@ -6,18 +6,10 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { CallTimes } from "../call-times.ts";
 import { ReadCache } from "../read-cache.ts";
-import type { Read } from "../read-cache.ts";
+import type { Read, ReadWish } from "../read-cache.ts";
 import type { Ec2Port, NetworkInterface, RouteTable, VpcFacts } from "./ports.ts";
 
-/** How a reader wants to be answered. */
-export interface ReadWish {
-  /** The answer's call was sent at or after this moment of the monotonic clock, in ms. */
-  readonly sentSinceMs: number;
-  /** Deadline of a call, in ms. */
-  readonly timeoutMs: number;
-  /** The last good answer of any age will do when there is one. */
-  readonly anyAge?: boolean;
-}
+export type { ReadWish };
 
 export type RouteId = Parameters<Ec2Port["replaceRoute"]>[0];
 
@@ -42,28 +34,28 @@ export class Ec2Knowledge {
 
   /** Every table of the VPC. */
   routeTables(vpcId: string, wish: ReadWish): Promise<Read<RouteTable[]>> {
-    return ask(this.#routeTables, vpcId, wish, () => this.#ec2.describeRouteTables({ vpcId }, wish));
+    return this.#routeTables.ask(vpcId, wish, () => this.#ec2.describeRouteTables({ vpcId }, wish));
   }
 
   vpc(vpcId: string, wish: ReadWish): Promise<Read<VpcFacts[]>> {
-    return ask(this.#vpcs, vpcId, wish, () => this.#ec2.describeVpcs([vpcId], wish));
+    return this.#vpcs.ask(vpcId, wish, () => this.#ec2.describeVpcs([vpcId], wish));
   }
 
   /** The interfaces attached to an instance; empty when there is no such instance. */
   interfacesOf(instanceId: string, wish: ReadWish): Promise<Read<NetworkInterface[]>> {
-    return ask(this.#networkInterfaces, instanceId, wish, () =>
+    return this.#networkInterfaces.ask(instanceId, wish, () =>
       this.#ec2.describeNetworkInterfaces({ instanceId }, wish),
     );
   }
 
   networkInterface(id: string, wish: ReadWish): Promise<Read<NetworkInterface[]>> {
-    return ask(this.#networkInterfaces, id, wish, () => this.#ec2.describeNetworkInterfaces({ ids: [id] }, wish));
+    return this.#networkInterfaces.ask(id, wish, () => this.#ec2.describeNetworkInterfaces({ ids: [id] }, wish));
   }
 
   /** Resolves when this identity may replace the route; rejects with `NotAuthorized` when not. Changes nothing. */
   mayReplaceRoute(route: RouteId, wish: ReadWish): Promise<Read<true>> {
     const key = `${route.routeTableId} ${route.destinationCidr}`;
-    return ask(this.#permissions, key, wish, async () => {
+    return this.#permissions.ask(key, wish, async () => {
       await this.#ec2.replaceRoute(route, { timeoutMs: wish.timeoutMs, dryRun: true });
       return true as const;
     });
@@ -77,9 +69,4 @@ export class Ec2Knowledge {
     await this.#ec2.setSourceDestCheck(networkInterfaceId, false, { timeoutMs });
     this.#networkInterfaces.invalidateAll();
   }
-}
-
-function ask<V>(cache: ReadCache<V>, key: string, wish: ReadWish, call: () => Promise<V>): Promise<Read<V>> {
-  const known = wish.anyAge === true ? cache.lastGood(key) : undefined;
-  return known === undefined ? cache.read(key, wish.sentSinceMs, call) : Promise.resolve(known);
 }

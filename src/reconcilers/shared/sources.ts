@@ -23,6 +23,9 @@ export interface Node extends KubeObject {
     readonly unschedulable?: boolean;
     readonly taints?: readonly { readonly key: string; readonly effect: string; readonly value?: string }[];
   };
+  readonly status?: {
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[];
+  };
 }
 
 export interface Caches {
