@@ -9,7 +9,8 @@ import { parseArgs } from "node:util";
 import { deriveTimings, PRESETS, type Preset, type Timings } from "../api/timings.ts";
 import { Ec2Clients } from "../cloud/aws/ec2-access.ts";
 import { AzureFencers } from "../cloud/azure/fencers.ts";
-import type { AzureEndpoints } from "../cloud/azure/vm-client.ts";
+import { AzureConnections } from "../cloud/azure/connections.ts";
+import type { AzureEndpoints } from "../cloud/azure/client-credential.ts";
 import { CloudFencers } from "../cloud/fencers.ts";
 import { type HostLogger, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, pinoLog } from "../host/pino-log.ts";
 import { prometheusMetrics } from "../host/prometheus.ts";
@@ -148,11 +149,12 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
   const endpoints = options.awsEndpoint === undefined ? {} : { endpoints: { ec2: options.awsEndpoint } };
   const shared = { clock: systemClock, random: systemRandom, log, metrics };
   const ec2 = new Ec2Clients(endpoints, shared);
+  const azure = new AzureConnections(options.azure, shared);
   const onLost = (): never => {
     log.flush();
     process.exit(1);
   };
-  const fencers = new CloudFencers(ec2, new AzureFencers(options.azure, shared));
+  const fencers = new CloudFencers(ec2, new AzureFencers(azure));
   const { manager, poller, events, fencing } = composeController(options, { ...shared, kube, ec2, fencers, onLost });
   const loaded = { isDone: false };
   const health = await startHealthServer(

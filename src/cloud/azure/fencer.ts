@@ -9,7 +9,9 @@
 import { assert } from "../../lib/assert.ts";
 import { CloudError } from "../errors.ts";
 import type { AzureVm, Fencer, PowerOffOptions, PowerReading, PowerState, VmRef } from "../fencing-ports.ts";
-import type { AzureVmPort, CallDeadline, Permission } from "./vm-client.ts";
+import type { CallDeadline } from "./caller.ts";
+import { isAllowed } from "./permissions.ts";
+import type { AzureVmPort } from "./vm-client.ts";
 
 /** Power states of the instance view ("States and billing status of Azure Virtual Machines"). */
 const STATES: Readonly<Record<string, PowerState>> = {
@@ -52,7 +54,7 @@ export class AzureFencer implements Fencer {
     const set = machine.scaleSet === undefined ? "virtualMachines" : "virtualMachineScaleSets/virtualMachines";
     const action = `Microsoft.Compute/${set}/powerOff/action`;
     const permissions = await this.#vms.permissions(machine, options);
-    if (permissions.some((permission) => allows(permission, action))) return;
+    if (isAllowed(permissions, action)) return;
     const detail = { code: "NotAuthorized", action: "VirtualMachines.PowerOff" } as const;
     throw new CloudError(detail, `the identity may not ${action} on ${machine.name} in ${machine.resourceGroup}`);
   }
@@ -68,16 +70,6 @@ function readingOf(statuses: readonly string[]): PowerReading {
   if (state === "off" && hibernation !== undefined)
     return { state: "unknown", detail: `${power} by hibernation: what ran goes on when it starts` };
   return { state, detail: power };
-}
-
-/** Patterns with `*` for any part (Azure built-in roles, "Actions format"). */
-function allows({ actions = [], notActions = [] }: Permission, action: string): boolean {
-  return actions.some((pattern) => matches(pattern, action)) && !notActions.some((pattern) => matches(pattern, action));
-}
-
-function matches(pattern: string, action: string): boolean {
-  const parts = pattern.split("*").map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`));
-  return new RegExp(`^${parts.join(".*")}$`, "i").test(action);
 }
 
 function azure(vm: VmRef): AzureVm {

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createEc2Client, type Ec2SdkClient } from "../../../src/cloud/aws/ec2-client.ts";
 import { AwsFencer } from "../../../src/cloud/aws/fencer.ts";
+import { AzureConnections } from "../../../src/cloud/azure/connections.ts";
 import { AzureFencers } from "../../../src/cloud/azure/fencers.ts";
 import { CloudError } from "../../../src/cloud/errors.ts";
 import type { AzureVm, Fencer, SecretKeys } from "../../../src/cloud/fencing-ports.ts";
@@ -114,7 +115,7 @@ async function azureWorld({
     authority: endpoint.url,
     certificateAuthority: endpoint.certificate,
   };
-  const fencers = new AzureFencers(endpoints, { ...modules, metrics: noMetrics });
+  const fencers = new AzureFencers(new AzureConnections(endpoints, { ...modules, metrics: noMetrics }));
   const fencerWith = (keys: SecretKeys): Promise<Fencer> => fencers.fencerOf(vm, keys);
   return {
     fencer: await fencerWith(AZURE_KEYS),
