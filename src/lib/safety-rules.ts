@@ -42,6 +42,8 @@ export class SafetyRules {
 
   /** A session is ended on its Lease before anything is granted past it. Broken by `no-revoke`. */
   readonly revokesBeforeGrant: boolean = true;
+  /** Every disk gets the epoch of the grant before it, and the primary's changes are conditional on their own (A5). Broken by `no-seal`. */
+  readonly sealsBeforeGrant: boolean = true;
   /** "Seen unchanged" counts only across reads without a gap (A11). Broken by `count-across-gap`. */
   readonly gapsRestartTheCount: boolean = true;
   /** Only an open promise under the current epoch is a veto (A10). Broken by `hearing-is-veto`. */

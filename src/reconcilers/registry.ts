@@ -2,7 +2,7 @@
  * Which reconciler runs for which kind. Adding a kind touches its file in `src/api`, its folder here, and its line
  * below; the compiler names a line that is missing.
  */
-import type { AwsVirtualIP, LbProbePort, ObjectByKind } from "../api/generated/types.ts";
+import type { AwsVirtualIP, LbProbePort, MirrorDisk, ObjectByKind } from "../api/generated/types.ts";
 import type { KindName, ResourceKind } from "../api/kinds.ts";
 import type { Reconciler } from "../controller/contract.ts";
 import type { KubeApi } from "../kube/ports.ts";
@@ -44,7 +44,10 @@ function unimplemented(kind: ResourceKind): Factory {
 }
 
 export const RECONCILERS: Readonly<Record<KindName, Factory>> = {
-  FailoverGroup: ({ failoverGroup }) => erased(new FailoverGroupReconciler(failoverGroup)),
+  FailoverGroup: ({ failoverGroup, caches }) => {
+    const disks: WritableCache<MirrorDisk> = caches.resources.MirrorDisk;
+    return erased(new FailoverGroupReconciler({ ...failoverGroup, sealed: (disk) => disks.absorb(disk) }));
+  },
   AwsVirtualIP: ({ awsVirtualIP, caches }) => {
     const virtualIPs: WritableCache<AwsVirtualIP> = caches.resources.AwsVirtualIP;
     return erased(createAwsVirtualIpReconciler({ ...awsVirtualIP, virtualIPs }));

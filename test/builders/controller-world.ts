@@ -12,6 +12,7 @@ import { silentLog } from "../../src/lib/log.ts";
 import { noMetrics } from "../../src/lib/metrics.ts";
 import { FencingDriver } from "../../src/reconcilers/failover-group/fencing-driver.ts";
 import type { FencingLimit } from "../../src/reconcilers/failover-group/fencing-record.ts";
+import type { GroupSettings } from "../../src/reconcilers/failover-group/seen.ts";
 import { SessionPoller } from "../../src/reconcilers/failover-group/session-poller.ts";
 import type { RegistryModules } from "../../src/reconcilers/registry.ts";
 import type { EventSink } from "../../src/reconcilers/shared/sources.ts";
@@ -27,6 +28,9 @@ export const LEASES = "understudy-system";
 export const KEY = { namespace: "ha", name: "failover1" };
 const NODE: ResourceType = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false };
 
+/** What only some worlds have. */
+type ExtraSettings = Pick<GroupSettings, "hasSimulatedMirror">;
+
 export interface ToldEvent {
   readonly type: string;
   readonly reason: string;
@@ -41,7 +45,14 @@ export class Replica {
   readonly #fencing: FencingDriver;
   #isLeader = false;
 
-  constructor(kube: KubeApi, clock: FakeClock, told: ToldEvent[], machines: FakeMachines, limit: FencingLimit) {
+  constructor(
+    kube: KubeApi,
+    clock: FakeClock,
+    told: ToldEvent[],
+    machines: FakeMachines,
+    limit: FencingLimit,
+    extra: ExtraSettings = {},
+  ) {
     const shared = { clock, random: seededRandom(7), log: silentLog, metrics: noMetrics };
     this.#caches = makeCaches(LEASES, { ...shared, api: kube });
     this.poller = new SessionPoller({ namespace: LEASES, timings: TIMINGS }, { kube, ...shared });
@@ -73,7 +84,7 @@ export class Replica {
         sessions: this.poller,
         caches: this.#caches,
         fencing,
-        settings: { timings: TIMINGS, isRecoveryPaused: false },
+        settings: { timings: TIMINGS, isRecoveryPaused: false, ...extra },
         leaseNamespace: LEASES,
       },
       awsVirtualIP: {
@@ -162,16 +173,19 @@ export class ControllerWorld {
   mostServing = 0;
   controller: Replica;
   readonly #limit: FencingLimit;
+  readonly #extra: ExtraSettings;
   #replicas = 0;
 
-  private constructor(limit: FencingLimit) {
+  private constructor(limit: FencingLimit, extra: ExtraSettings) {
     this.#limit = limit;
+    this.#extra = extra;
     this.controller = new Replica(
       this.kube.sibling({ userAgent: "controller-0" }),
       this.clock,
       this.told,
       this.machines,
       limit,
+      extra,
     );
   }
 
@@ -179,8 +193,9 @@ export class ControllerWorld {
     nodes: readonly string[],
     spec: object = {},
     limit: FencingLimit = { maxPerPeriod: 2, periodMs: 600_000 },
+    extra: ExtraSettings = {},
   ): Promise<ControllerWorld> {
-    const world = new ControllerWorld(limit);
+    const world = new ControllerWorld(limit, extra);
     for (const node of nodes) await world.addNode(node);
     await world.addProbe("probe", 26_001);
     await world.addGroup(KEY.name, nodes, spec);
@@ -227,7 +242,7 @@ export class ControllerWorld {
     if (kill) this.controller.kill();
     this.#replicas++;
     const kube = this.kube.sibling({ userAgent: `controller-${this.#replicas}` });
-    this.controller = new Replica(kube, this.clock, this.told, this.machines, this.#limit);
+    this.controller = new Replica(kube, this.clock, this.told, this.machines, this.#limit, this.#extra);
     this.controller.lead();
   }
 
@@ -238,7 +253,7 @@ export class ControllerWorld {
       this.clock.setTimer(afterMs, () => this.replaceController());
     });
     this.controller.kill();
-    const victim = new Replica(mortal, this.clock, this.told, this.machines, this.#limit);
+    const victim = new Replica(mortal, this.clock, this.told, this.machines, this.#limit, this.#extra);
     this.controller = victim;
     victim.lead();
     return { isDead: () => mortal.isDead };

@@ -5,11 +5,12 @@
  *
  * Must never do: decide; write without the leader's right; force anything over the agents' part of the status.
  */
-import { CONTROLLER_FIELD_MANAGER, FAILOVER_GROUP, FINALIZERS } from "../../api/kinds.ts";
+import type { MirrorDisk } from "../../api/generated/types.ts";
+import { CONTROLLER_FIELD_MANAGER, FAILOVER_GROUP, FINALIZERS, MIRROR_DISK } from "../../api/kinds.ts";
 import { LEASE, LEASE_ANNOTATIONS, type Lease, SESSION_LABEL } from "../../api/session-lease.ts";
 import type { Fence } from "../../controller/contract.ts";
 import { addFinalizer, removeAnnotation, removeFinalizer } from "../../controller/status-writer.ts";
-import { isKubeError, type KubeApi, type KubeObject, type ObjectKey } from "../../kube/ports.ts";
+import { isKubeError, type KubeApi, KubeError, type KubeObject, type ObjectKey } from "../../kube/ports.ts";
 import { assert } from "../../lib/assert.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
@@ -20,6 +21,7 @@ import type { EventSink } from "../shared/sources.ts";
 import type { Fencing } from "./fencing-driver.ts";
 import type { GroupMemory } from "./memory.ts";
 import { certificateEnd } from "./plan-credential.ts";
+import { sealPatch } from "./seal.ts";
 import type { Seen } from "./seen.ts";
 import type { Sessions } from "./session-poller.ts";
 import type { Step } from "./steps.ts";
@@ -36,6 +38,8 @@ export interface ActModules {
   readonly leaseNamespace: string;
   readonly fencing: Fencing;
   readonly rules: SafetyRules;
+  /** Takes in the answer to a seal, so that the next look does not see the disk before it. */
+  readonly sealed?: ((disk: MirrorDisk) => void) | undefined;
   /** Deadline of each write, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -65,6 +69,9 @@ export async function actOnGroup(
       memory.mark(uid, step.epoch, { plannedMs: clock.monotonicMs() });
       if (modules.rules.revokesBeforeGrant) await revoke(step, modules);
       memory.mark(uid, step.epoch, { revokedMs: clock.monotonicMs() });
+      return;
+    case "Seal":
+      if (modules.rules.sealsBeforeGrant) await seal(key, step, modules);
       return;
     case "Fence":
       modules.fencing.want(step.order, fence);
@@ -112,6 +119,22 @@ async function revoke(step: Extract<Step, { do: "Revoke" }>, modules: ActModules
   }
   metrics.count("understudy_session_expired_total", { end: step.end });
   log.warn("session ended", { node: step.node, session: step.session, end: step.end, namespace: leaseNamespace });
+}
+
+/** A test that fails means that the primary changed the set, or that a newer leader sealed it: look again. */
+async function seal(key: ObjectKey, step: Extract<Step, { do: "Seal" }>, modules: ActModules): Promise<void> {
+  const { kube, log, timeoutMs } = modules;
+  const disk = { namespace: key.namespace, name: step.name };
+  const patch = { type: "json", body: sealPatch(step), fieldManager: CONTROLLER_FIELD_MANAGER } as const;
+  try {
+    const sealed = await kube.patch<MirrorDisk>(MIRROR_DISK, disk, patch, { subresource: "status", timeoutMs });
+    modules.sealed?.(sealed);
+  } catch (thrown) {
+    if (!isKubeError(thrown, "Invalid")) throw thrown;
+    const detail = { code: "Conflict", status: 409, reason: "Conflict" } as const;
+    throw new KubeError(detail, `MirrorDisk ${disk.name} is not the one that was seen: ${thrown.message}`);
+  }
+  log.info("disk sealed", { object: `${disk.namespace}/${disk.name}`, node: step.node, epoch: step.epoch });
 }
 
 function withEnd(lease: Lease, end: "Expired" | "Fenced"): Lease {

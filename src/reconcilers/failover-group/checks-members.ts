@@ -6,6 +6,7 @@
  */
 import { type Holder, holderOf } from "./holder.ts";
 import { isIsolated } from "./isolation.ts";
+import { outOfSync } from "./seal.ts";
 import { type MemberSeen, memberOf, type Seen } from "./seen.ts";
 import type { HistoryEntry, MemberReason, MemberVerdict, Report } from "./types.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
@@ -85,6 +86,12 @@ const isInTheHoldersRecord: Check = ({ seen, member }) => {
   };
 };
 
+/** The set as it was seen is the one that the seal before the grant is conditional on. */
+const copiesAreInSync: Check = ({ seen, member }) => {
+  const problem = outOfSync(seen, member.node);
+  return problem === undefined ? undefined : { reason: "NotInSync", message: problem };
+};
+
 /** Reasons in a member's own report that say it could not bring a resource up. */
 const MEMBER_PREFLIGHT_REASONS: readonly string[] = [
   "PortInUse",
@@ -141,6 +148,7 @@ const CHECKS: readonly Check[] = [
   waitAfterBootIsOver,
   nodeIsNotCordoned,
   isInTheHoldersRecord,
+  copiesAreInSync,
   ownPreflightPasses,
   isNotIsolated,
   isInScope,

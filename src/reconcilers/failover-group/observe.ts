@@ -14,7 +14,7 @@ import type { Caches, Node } from "../shared/sources.ts";
 import type { Fencing } from "./fencing-driver.ts";
 import { fenceTargetOf, fencingOf, identityOf } from "./fencing-target.ts";
 import { IDLE } from "./fencing-view.ts";
-import type { GroupSettings, MemberSeen, Memory, NodeSeen, ObjectSeen, ResourceSeen, Seen } from "./seen.ts";
+import type { DiskSeen, GroupSettings, MemberSeen, Memory, NodeSeen, ObjectSeen, ResourceSeen, Seen } from "./seen.ts";
 import type { Sessions } from "./session-poller.ts";
 import type { Condition, FailoverGroup, GroupResource } from "./types.ts";
 
@@ -139,8 +139,8 @@ interface AnyResource extends Claimable {
         readonly group?: GroupClaim | undefined;
         readonly active?: { readonly node: string; readonly epoch: number } | undefined;
         readonly conditions?: readonly Condition[] | undefined;
-        readonly primary?: { readonly epoch: number } | undefined;
-        readonly inSync?: { readonly epoch: number; readonly members: readonly string[] } | undefined;
+        readonly primary?: DiskSeen["primary"] | undefined;
+        readonly inSync?: DiskSeen["inSync"] | undefined;
       }
     | undefined;
 }
@@ -156,6 +156,16 @@ function objectSeen(kind: ResourceKind, object: AnyResource, group: FailoverGrou
     ...(active === undefined ? {} : { active }),
     epochs: [primary?.epoch ?? 0, inSync?.epoch ?? 0],
     ...(inSync === undefined ? {} : { inSync: inSync.members }),
+    ...(kind === "MirrorDisk" ? { disk: diskSeen(object) } : {}),
     ...(elsewhere === undefined ? {} : { claimedElsewhere: elsewhere }),
+  };
+}
+
+function diskSeen({ metadata, status }: AnyResource): DiskSeen {
+  return {
+    resourceVersion: metadata.resourceVersion ?? "",
+    hasStatus: status !== undefined,
+    ...(status?.primary === undefined ? {} : { primary: status.primary }),
+    ...(status?.inSync === undefined ? {} : { inSync: status.inSync }),
   };
 }

@@ -22,6 +22,7 @@ import { type Holder, otherClaimants } from "./holder.ts";
 import { asIfFenced, fenceTimes, mustAwaitProof, planFence, silentHolder } from "./plan-fencing.ts";
 import { areTargetsUp } from "./isolation.ts";
 import { chooseCandidate, type Choice, earlierMembersMissing, type Wish } from "./plan-candidates.ts";
+import { sealSteps } from "./seal.ts";
 import { type MemberSeen, memberOf, type Seen } from "./seen.ts";
 import type { Step } from "./steps.ts";
 import type { Cause, GroupOperation, HistoryEntry, MoveSteps } from "./types.ts";
@@ -117,7 +118,7 @@ function grantTo(draft: Draft, choice: Choice, cause: Cause): Grant {
   closeAsFailed(draft, `${from ?? "the member"} was lost before the group was Ready`);
   draft.before.push(
     ...(holder.state === "Revocable" ? [revocation(holder, nextEpoch(draft.seen))] : []),
-    ...sealSteps(seen, epoch),
+    ...sealSteps(seen, epoch, choice, draft.force !== undefined),
   );
   status.epoch = epoch;
   status.active = { node: choice.node, epoch, session: choice.session, since: isoTime(now.wallMs) };
@@ -172,11 +173,6 @@ export function nextEpoch(seen: Seen): number {
     ...(entry.object?.epochs ?? []),
   ]);
   return 1 + Math.max(0, seen.group.status?.epoch ?? 0, ...reported, ...carried);
-}
-
-/** Place of the seals: every MirrorDisk of the group gets the new epoch before the grant (DESIGN 4.4). None exists yet. */
-function sealSteps(_seen: Seen, _epoch: number): Step[] {
-  return [];
 }
 
 function revocation(holder: Extract<Holder, { state: "Revocable" }>, epoch: number): Step {

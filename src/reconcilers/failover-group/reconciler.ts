@@ -11,7 +11,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import { ALL_RULES } from "../../lib/safety-rules.ts";
 import type { EventSink } from "../shared/sources.ts";
-import { actOnGroup, measureGroup } from "./act.ts";
+import { type ActModules, actOnGroup, measureGroup } from "./act.ts";
 import type { Fencing } from "./fencing-driver.ts";
 import { GroupMemory, NO_MEMORY } from "./memory.ts";
 import { observeGroup, type ObserveModules } from "./observe.ts";
@@ -27,6 +27,7 @@ export interface FailoverGroupModules extends ObserveModules {
   readonly metrics: Metrics;
   readonly events: EventSink;
   readonly fencing: Fencing;
+  readonly sealed?: ActModules["sealed"];
 }
 
 /** Deadline of a write: longer than a session's request timeout would only delay a failover. In milliseconds. */

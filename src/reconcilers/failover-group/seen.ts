@@ -49,8 +49,18 @@ export interface ObjectSeen {
   readonly epochs: readonly number[];
   /** Members whose copy holds every acknowledged write; undefined: nothing is recorded. */
   readonly inSync?: readonly string[];
+  /** Of a MirrorDisk: what a seal is conditional on. */
+  readonly disk?: DiskSeen;
   /** Another group or object holds what this one claims: the sentence that says so. */
   readonly claimedElsewhere?: string;
+}
+
+/** Seal and in-sync record of a MirrorDisk, as one version of the object shows them. */
+export interface DiskSeen {
+  readonly resourceVersion: string;
+  readonly hasStatus: boolean;
+  readonly primary?: { readonly node: string; readonly epoch: number };
+  readonly inSync?: { readonly generation: number; readonly epoch: number; readonly members: readonly string[] };
 }
 
 export interface ResourceSeen {
@@ -100,6 +110,8 @@ export interface GroupSettings {
   readonly isRecoveryPaused: boolean;
   /** All of them, unless the simulator says otherwise. */
   readonly rules?: SafetyRules;
+  /** Groups with a MirrorDisk are granted although this version moves no data: the simulator's, for the set's protocol. */
+  readonly hasSimulatedMirror?: boolean;
 }
 
 export function memberOf(seen: Seen, node: string): MemberSeen | undefined {

@@ -4,6 +4,7 @@
  */
 import type { Lease } from "../../api/session-lease.ts";
 import type { BootOrder, FenceOrder } from "./fencing-view.ts";
+import type { DiskSeen } from "./seen.ts";
 import type { ControllerStatus, HistoryEntry } from "./types.ts";
 
 export type Step =
@@ -20,6 +21,17 @@ export type Step =
       /** Of the grant that follows. */
       readonly epoch: number;
       readonly lease: Lease | undefined;
+    }
+  /** Gives a disk the epoch of the grant that follows, by compare-and-set on its seal and its in-sync set as seen. */
+  | {
+      readonly do: "Seal";
+      /** Of the MirrorDisk, in the group's namespace. */
+      readonly name: string;
+      readonly node: string;
+      readonly epoch: number;
+      readonly disk: DiskSeen;
+      /** A forced promotion: the set becomes this member alone. */
+      readonly replacesSet: boolean;
     }
   /** Asks the driver to obtain proof that the machine is off; it goes on beside the plan. */
   | { readonly do: "Fence"; readonly order: FenceOrder }
