@@ -1,4 +1,7 @@
 /** What an identity may do, as Azure tells it beforehand (Microsoft.Authorization, Permissions - List For Resource). */
+import { getJson, type UncheckedPaths } from "./arm-json.ts";
+
+export type { UncheckedPaths } from "./arm-json.ts";
 
 /** One role's permissions on a resource; patterns with `*` for any part (Azure built-in roles, "Actions format"). */
 export interface Permission {
@@ -8,15 +11,6 @@ export interface Permission {
 
 const PERMISSIONS_API = "2022-04-01";
 
-/** The SDK clients' way to a path that they have no method for. */
-export interface UncheckedPaths {
-  pathUnchecked(path: string): {
-    get(options: {
-      readonly abortSignal: AbortSignal;
-    }): PromiseLike<{ readonly status: string; readonly body: unknown }>;
-  };
-}
-
 /** Rejects as the SDK does, for `toCloudError`. */
 export async function listPermissions(
   context: UncheckedPaths,
@@ -24,11 +18,8 @@ export async function listPermissions(
   abortSignal: AbortSignal,
 ): Promise<Permission[]> {
   const path = `${resourceId}/providers/Microsoft.Authorization/permissions?api-version=${PERMISSIONS_API}`;
-  const { status, body } = await context.pathUnchecked(path).get({ abortSignal });
-  const { value, error } = body as { value?: Permission[]; error?: { code?: string; message?: string } };
-  if (status === "200") return value ?? [];
-  const text = error?.message ?? `status ${status}`;
-  throw Object.assign(new Error(text), { statusCode: Number(status), code: error?.code });
+  const { value } = (await getJson(context, path, abortSignal)) as { value?: Permission[] };
+  return value ?? [];
 }
 
 export function isAllowed(permissions: readonly Permission[], action: string): boolean {
