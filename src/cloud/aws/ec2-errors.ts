@@ -1,6 +1,7 @@
 /**
- * What the SDK throws, as `CloudError`. Codes of the EC2 API reference ("Error codes for the Amazon EC2 API") and of
- * Node's sockets; everything unknown below 500 is an `InvalidRequest`, everything else a `CallFailed`.
+ * What the SDK throws, as `CloudError`. Codes of the EC2 API reference ("Error codes for the Amazon EC2 API"), of the
+ * Route 53 API reference ("Errors" of each action, "Common errors") and of Node's sockets; everything unknown below 500
+ * is an `InvalidRequest`, everything else a `CallFailed`.
  */
 import { messageOf } from "../../lib/errors.ts";
 import { CloudError } from "../errors.ts";
@@ -34,7 +35,10 @@ const BY_PROVIDER_CODE: Readonly<Record<string, CloudErrorCode>> = {
   RequestThrottled: "Throttled",
   Throttling: "Throttled",
   ThrottlingException: "Throttled",
+  PriorRequestNotComplete: "Throttled",
   EC2ThrottledException: "Throttled",
+  NoSuchHostedZone: "NotFound",
+  NoSuchChange: "NotFound",
   CredentialsProviderError: "CredentialsMissing",
   TimeoutError: "CallTimeout",
   AbortError: "CallTimeout",
@@ -69,7 +73,8 @@ export function isCutConnection(thrown: unknown): boolean {
   return CUT.has(String(fieldsOf(thrown).code));
 }
 
-export function toCloudError(action: string, thrown: unknown): CloudError {
+/** `service`: as people call it, for the message. */
+export function toCloudError(action: string, thrown: unknown, service = "EC2"): CloudError {
   if (thrown instanceof CloudError) return thrown;
   const { name, $metadata } = fieldsOf(thrown);
   const providerCode = typeof name === "string" && name !== "Error" ? { providerCode: name } : {};
@@ -78,7 +83,7 @@ export function toCloudError(action: string, thrown: unknown): CloudError {
   const named = providerCode.providerCode === undefined ? "" : `${providerCode.providerCode}: `;
   return new CloudError(
     { code, action, ...providerCode, ...requestId },
-    `EC2 ${action} failed: ${named}${messageOf(thrown)}`,
+    `${service} ${action} failed: ${named}${messageOf(thrown)}`,
     thrown,
   );
 }
