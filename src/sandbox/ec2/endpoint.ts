@@ -10,6 +10,8 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Random } from "../../lib/random.ts";
+import { refusedResource } from "../policy.ts";
+import { resourcesOf } from "./action-resources.ts";
 import { CHANGE_ACTIONS } from "./change-actions.ts";
 import { DESCRIBE_ACTIONS } from "./describe-actions.ts";
 import { FaultInjector } from "./faults.ts";
@@ -153,13 +155,7 @@ class Ec2Service {
     if (describe === undefined && change === undefined) {
       throw new Ec2Error("InvalidAction", `The action ${action} is not valid for this web service.`);
     }
-    if (key.allowedActions !== undefined && !key.allowedActions.includes(action)) {
-      throw new Ec2Error(
-        "UnauthorizedOperation",
-        `You are not authorized to perform this operation. User: arn:aws:iam::${ec2.ownerId}:user/${key.accessKeyId} is not authorized to perform: ec2:${action}`,
-        403,
-      );
-    }
+    assertAllowed(ec2, params, key);
     const effect = change?.({ ec2, params });
     if (params.flag("DryRun")) {
       throw new Ec2Error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
@@ -168,6 +164,16 @@ class Ec2Service {
     const state = staleMs > 0 ? ec2.stateAt(staleMs) : ec2.state;
     return describe?.({ state, params, region: ec2.region, ownerId: ec2.ownerId, pageSize: this.#pageSize });
   }
+}
+
+function assertAllowed(ec2: VirtualEc2, params: QueryParams, key: AccessKey): void {
+  const { action } = params;
+  const refused = refusedResource(key, `ec2:${action}`, resourcesOf(ec2, params));
+  if (refused === undefined) return;
+  const who = `arn:aws:iam::${ec2.ownerId}:user/${key.accessKeyId}`;
+  const what = refused === "*" ? `ec2:${action}` : `ec2:${action} on resource: ${refused}`;
+  const text = `You are not authorized to perform this operation. User: ${who} is not authorized to perform: ${what}`;
+  throw new Ec2Error("UnauthorizedOperation", text, 403);
 }
 
 function ownEntry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {

@@ -3,13 +3,13 @@
  * right service, and the signature over exactly what arrived. The clock is not checked: the sandbox may freeze it.
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import type { Allowance } from "../policy.ts";
 import { Ec2Error } from "./ports.ts";
 
-export interface AccessKey {
+/** A key and what it may do. */
+export interface AccessKey extends Allowance {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Actions this key may call; omitted: all. */
-  readonly allowedActions?: readonly string[];
 }
 
 export interface SignedRequest {
