@@ -51,8 +51,18 @@ function transportOptions({ certificateAuthority }: AzureEndpoints): object {
   return { retryOptions: { maxRetries: 0 }, ...tls };
 }
 
-/** Options of a management client. */
-export function clientOptions(endpoints: AzureEndpoints): { readonly endpoint?: string } {
+/**
+ * Options of a management client. With an endpoint of its own the token's audience is that endpoint, in every client alike
+ * (their defaults differ).
+ */
+export function clientOptions(endpoints: AzureEndpoints) {
   const { resourceManager } = endpoints;
-  return { ...transportOptions(endpoints), ...(resourceManager === undefined ? {} : { endpoint: resourceManager }) };
+  if (resourceManager === undefined) return transportOptions(endpoints);
+  const scopes = [`${resourceManager.replace(/\/$/, "")}/.default`];
+  return {
+    ...transportOptions(endpoints),
+    endpoint: resourceManager,
+    credentials: { scopes },
+    credentialScopes: scopes,
+  };
 }
