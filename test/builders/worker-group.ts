@@ -1,5 +1,6 @@
 /** A FailoverGroup as the worker reads it, and the objects it refers to; only what a test cares about is named. */
 import type {
+  AwsDns,
   AwsVirtualIP,
   FailoverGroup,
   FailoverGroupStatus,
@@ -12,6 +13,7 @@ export const SESSION = "node1_session-a";
 
 export const VIP: GroupResource = { kind: "AwsVirtualIP", name: "vip", onFailure: "Failover" };
 export const PROBE: GroupResource = { kind: "LbProbePort", name: "probe", onFailure: "Failover" };
+export const DNS: GroupResource = { kind: "AwsDns", name: "srv", onFailure: "Failover" };
 export const APP: GroupResource = {
   name: "app",
   onFailure: "Failover",
@@ -101,7 +103,44 @@ export function probePort(name = "probe", port = 26001): LbProbePort {
   };
 }
 
+/** A record that leads to node1 (10.0.1.10) and is on all name servers under epoch 5. */
+export function awsDns(spec: Partial<AwsDns["spec"]> = {}, status: Partial<AwsDns["status"]> = {}): AwsDns {
+  return {
+    metadata: { namespace: "ha", name: "srv" },
+    spec: {
+      hostedZoneId: "Z1",
+      name: "srv.hz1.local.",
+      addressType: "InternalIP",
+      ttl: "10s",
+      whenStopped: "Keep",
+      write: { retryInterval: "2s", attempts: 3 },
+      sync: { interval: "20s", attempts: 5 },
+      monitor: { ...monitor, interval: "30s", timeout: "5s", retries: 3, startDelay: "30s", resolution: "Node" },
+      timeouts: { call: "5s", activate: "30s", deactivate: "30s" },
+      ...spec,
+    },
+    status: {
+      active: { node: "node1", epoch: 5 },
+      members: [
+        { node: "node1", address: "10.0.1.10" },
+        { node: "node2", address: "10.0.2.10" },
+      ],
+      conditions: [
+        {
+          type: "Propagated",
+          status: "True",
+          reason: "InSync",
+          message: "",
+          lastTransitionTime: "2026-01-01T00:00:00Z",
+        },
+      ],
+      ...status,
+    },
+  };
+}
+
 export const workerObjects: ResourceObjects = {
   virtualIp: (_namespace, name) => (name === "vip" ? virtualIp() : undefined),
   probePort: (_namespace, name) => (name === "probe" ? probePort() : undefined),
+  dnsName: (_kind, _namespace, name) => (name === "srv" ? awsDns() : undefined),
 };

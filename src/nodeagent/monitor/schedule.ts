@@ -29,7 +29,9 @@ export type Reading =
   | { readonly result: "good" }
   /** `isProven`: needs no second look. */
   | { readonly result: "bad"; readonly reason: string; readonly message: string; readonly isProven: boolean }
-  | { readonly result: "unknown"; readonly message: string };
+  | { readonly result: "unknown"; readonly message: string }
+  /** Nothing could be judged yet; look again after `againMs`, at the latest after the interval. */
+  | { readonly result: "early"; readonly message: string; readonly againMs: number };
 
 export type Verdict = "good" | "suspected" | "bad" | "unknown";
 
@@ -59,8 +61,9 @@ export function takeReading(
   const isBad = reading.result === "bad" || (reading.result === "unknown" && timings.whenUnreadable === "Recover");
   if (!isBad) {
     const badReadings = reading.result === "good" ? 0 : state.badReadings;
+    const waitMs = reading.result === "early" ? Math.min(reading.againMs, timings.intervalMs) : timings.intervalMs;
     return {
-      state: { nextAtMs: nowMs + timings.intervalMs, badReadings, isReading: false },
+      state: { nextAtMs: nowMs + waitMs, badReadings, isReading: false },
       verdict: reading.result === "good" ? "good" : "unknown",
     };
   }

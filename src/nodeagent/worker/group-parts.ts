@@ -8,7 +8,13 @@ import type { PartPlan } from "./part-plan.ts";
 import { isObsolete, needsStopBeforeStart } from "./part-rules.ts";
 
 /** Take-down order under a deadline: what clients and load balancers see first. */
-const URGENT_RANK: Readonly<Record<PartPlan["kind"], number>> = { "probe-port": 0, address: 1, command: 2, refused: 2 };
+const URGENT_RANK: Readonly<Record<PartPlan["kind"], number>> = {
+  "probe-port": 0,
+  name: 0,
+  address: 1,
+  command: 2,
+  refused: 2,
+};
 const URGENT_RANKS = 3;
 
 interface Moved {

@@ -3,8 +3,8 @@
  * guard. When the channel closes the guard is gone, and everything goes down.
  */
 import { join } from "node:path";
-import { AWS_VIRTUAL_IP, FAILOVER_GROUP, LB_PROBE_PORT } from "../../api/kinds.ts";
-import type { AwsVirtualIP, FailoverGroup, LbProbePort } from "../../api/generated/types.ts";
+import { AWS_DNS, AWS_VIRTUAL_IP, AZURE_DNS, FAILOVER_GROUP, LB_PROBE_PORT } from "../../api/kinds.ts";
+import type { AwsDns, AwsVirtualIP, AzureDns, FailoverGroup, LbProbePort } from "../../api/generated/types.ts";
 import { LOG_FORMATS, LOG_LEVELS, pinoLog } from "../../host/pino-log.ts";
 import { systemClock } from "../../host/system-clock.ts";
 import { systemRandom } from "../../host/system-random.ts";
@@ -22,6 +22,7 @@ import { FileAddresses } from "../linux/file-addresses.ts";
 import { FileJournal } from "../linux/file-journal.ts";
 import { GratuitousArp } from "../linux/gratuitous-arp.ts";
 import { LinuxListeners } from "../linux/listeners.ts";
+import { LinuxNames } from "../linux/names.ts";
 import { LinuxProcesses } from "../linux/processes.ts";
 import { parseWorkerOptions, type WorkerOptions } from "./flags.ts";
 import { ForwardedMetrics } from "./forwarded-metrics.ts";
@@ -58,6 +59,7 @@ export async function runWorker(argv: readonly string[]): Promise<number> {
     metrics,
     guard,
     ...informers,
+    records: informers,
     ...hostOf(options, log),
   });
   const lost = Promise.withResolvers<void>();
@@ -79,6 +81,8 @@ function informersOf(modules: InformerModules) {
     groups: new Informer<FailoverGroup>({ type: FAILOVER_GROUP }, modules),
     virtualIps: new Informer<AwsVirtualIP>({ type: AWS_VIRTUAL_IP }, modules),
     probePorts: new Informer<LbProbePort>({ type: LB_PROBE_PORT }, modules),
+    AwsDns: new Informer<AwsDns>({ type: AWS_DNS }, modules),
+    AzureDns: new Informer<AzureDns>({ type: AZURE_DNS }, modules),
   };
 }
 
@@ -99,6 +103,7 @@ function hostOf(options: WorkerOptions, log: Logger) {
     commands: new LinuxCommands({ directories: options.execDirectories, hostRoot, ownerId }, { clock }),
     processes: new LinuxProcesses(),
     isolationProbe: new LinuxIsolationTargets({}, { clock }),
+    resolver: new LinuxNames({ hostRoot }, { clock }),
     journal: new FileJournal(join(options.stateFolder, "commands.json")),
   };
 }

@@ -44,7 +44,7 @@ describe("what a group means on this node", () => {
   test("a kind that works in the cloud only has no part here", () => {
     expect(
       plans([
-        { kind: "AwsDns", name: "dns", onFailure: "Failover" },
+        { kind: "AwsDns", name: "a-record-that-nobody-knows", onFailure: "Failover" },
         { kind: "AwsElasticIP", name: "eip", onFailure: "Failover" },
       ]),
     ).toEqual([]);
@@ -91,10 +91,28 @@ describe("what a group means on this node", () => {
       probePort: () => ({ ...own, spec: { ...own.spec, dsr: { frontendAddress: "10.5.0.200" } } }),
     });
     expect(keysOf(found)).toEqual(["command app", "address probe#frontend", "probe-port probe"]);
+    expect(found[0]?.needs).toEqual([{ half: "local", part: "probe#frontend" }]);
     expect(found[1]).toMatchObject({ interfaces: ["lo"], needs: [], missingReason: "FrontendMissing" });
     expect(found[2]?.needs).toEqual([
       { half: "local", part: "app" },
       { half: "local", part: "probe#frontend" },
+    ]);
+  });
+
+  test("a service that names what it depends on waits for the frontend only when it names the probe port", () => {
+    const own = probePort();
+    const dsr = { probePort: () => ({ ...own, spec: { ...own.spec, dsr: { frontendAddress: "10.5.0.200" } } }) };
+    expect(plans([{ ...APP, dependsOn: [] }, PROBE], dsr)[0]?.needs).toEqual([]);
+    const [app] = plans(
+      [
+        { ...APP, dependsOn: ["probe"] },
+        { ...PROBE, dependsOn: [] },
+      ],
+      dsr,
+    );
+    expect(app?.needs).toEqual([
+      { half: "local", part: "probe#frontend" },
+      { half: "local", part: "probe" },
     ]);
   });
 

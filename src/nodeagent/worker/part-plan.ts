@@ -16,6 +16,7 @@ import type {
 import { keyText } from "../../kube/ports.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import type { MonitorTimings } from "../monitor/schedule.ts";
+import { type DnsObject, type NameFacts, nameFacts } from "../names/name-plan.ts";
 
 /** What must be up before a part may start. */
 export type Need =
@@ -57,6 +58,9 @@ export interface CommandPlan extends PartBase {
   readonly check: readonly string[] | undefined;
 }
 
+/** Nothing to bring up: the name of a record is looked up where the service runs. */
+export type NamePlan = PartBase & NameFacts;
+
 /** Cannot be brought up here; says why. */
 export interface RefusedPlan extends PartBase {
   readonly kind: "refused";
@@ -64,12 +68,14 @@ export interface RefusedPlan extends PartBase {
   readonly message: string;
 }
 
-export type PartPlan = AddressPlan | ProbePortPlan | CommandPlan | RefusedPlan;
+export type PartPlan = AddressPlan | ProbePortPlan | CommandPlan | NamePlan | RefusedPlan;
 
 /** The objects that groups refer to, as the informers know them. */
 export interface ResourceObjects {
   virtualIp(namespace: string, name: string): AwsVirtualIP | undefined;
   probePort(namespace: string, name: string): LbProbePort | undefined;
+  /** Undefined also where nobody looks names up. */
+  dnsName(kind: "AwsDns" | "AzureDns", namespace: string, name: string): DnsObject | undefined;
 }
 
 const EXEC_MONITOR: MonitorTimings = {
@@ -146,9 +152,10 @@ function partsOf(resource: GroupResource, namespace: string, objects: ResourceOb
     case "LbProbePort":
       return probePlans(base, objects.probePort(namespace, resource.name), namespace);
     case "AwsElasticIP":
+      return [];
     case "AwsDns":
     case "AzureDns":
-      return [];
+      return namePlans(base, objects.dnsName(resource.kind, namespace, resource.name), node);
     default:
       return [
         {
@@ -203,6 +210,13 @@ function probePlans(base: PartBase, object: LbProbePort | undefined, namespace: 
   return [frontend, probe];
 }
 
+/** Without its object there is nothing to look up; that the object is missing is for the controller to say. */
+function namePlans(base: PartBase, object: DnsObject | undefined, node: string): NamePlan[] {
+  const facts = object === undefined ? undefined : nameFacts(object, node);
+  if (object === undefined || facts === undefined) return [];
+  return [{ ...base, ...facts, monitor: monitorTimings(object.spec.monitor), ...stepTimeouts(object.spec.timeouts) }];
+}
+
 function commandPlan(base: PartBase, exec: ExecResource): CommandPlan {
   return {
     ...base,
@@ -249,6 +263,8 @@ export function planIdentity(plan: PartPlan): string {
     case "command":
       // A service is not restarted because somebody edits its commands; the new ones serve from the next use on.
       return "command";
+    case "name":
+      return "name";
     case "refused":
       return `refused ${plan.reason}`;
   }

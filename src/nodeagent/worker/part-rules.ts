@@ -29,7 +29,9 @@ export function afterStart(part: Part, outcome: StepOutcome, nowMs: number, grou
   if (part.phase !== "starting") return part;
   if (outcome.ok) {
     const monitor = part.plan.monitor === undefined ? undefined : startMonitor(part.plan.monitor, nowMs);
-    return { ...part, phase: "up", isAborted: false, failures: 0, upSinceMs: nowMs, monitor, trouble: undefined };
+    // To look again mends nothing: what a name's last reading found stands until another one is good.
+    const trouble = part.plan.kind === "name" ? part.trouble : undefined;
+    return { ...part, phase: "up", isAborted: false, failures: 0, upSinceMs: nowMs, monitor, trouble };
   }
   const failed = { ...part, phase: "down", isAborted: false, monitor: undefined } as const;
   const found = { reason: outcome.reason, message: outcome.message };

@@ -4,12 +4,15 @@
  */
 import { unreachable } from "../../lib/assert.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import { AddressPart, type AddressPartModules } from "../address/address-part.ts";
 import { CommandPart, type CommandPartModules } from "../command/command-part.ts";
 import { commandEnvironment } from "../command/environment.ts";
 import type { GrantRef, Holding } from "../guard-protocol.ts";
 import type { Reading } from "../monitor/schedule.ts";
+import { NamePart } from "../names/name-part.ts";
+import type { NameResolver } from "../names/port.ts";
 import type { ListenerPort } from "../probe-port/port.ts";
 import { ProbePortPart } from "../probe-port/probe-port-part.ts";
 import type { GuardLink } from "./guard-link.ts";
@@ -19,6 +22,9 @@ import { type PartPlan, planIdentity } from "./part-plan.ts";
 
 export interface PartModules extends AddressPartModules, CommandPartModules {
   readonly listeners: ListenerPort;
+  /** Absent where nobody looks names up. */
+  readonly resolver?: NameResolver | undefined;
+  readonly log: Logger;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly guard: GuardLink;
@@ -89,6 +95,7 @@ export class PartRunner {
     const known = this.#running.get(plan.key);
     if (known !== undefined && known.identity === planIdentity(plan)) {
       if (known.part instanceof CommandPart && plan.kind === "command") known.part.adopt(plan);
+      if (known.part instanceof NamePart && plan.kind === "name") known.part.adopt(plan);
       return known;
     }
     const running: Running = {
@@ -113,6 +120,11 @@ export class PartRunner {
         });
       case "command":
         return new CommandPart(plan, this.#modules);
+      case "name": {
+        const { resolver } = this.#modules;
+        if (resolver === undefined) return refusedPart("NotImplemented", "this process looks no names up");
+        return new NamePart(plan, { ...this.#modules, resolver });
+      }
       case "refused":
         return refusedPart(plan.reason, plan.message);
       default:
@@ -129,7 +141,8 @@ export class PartRunner {
     if (effect.type === "check") {
       const reading = await running.part.check(context, plan.monitor?.timeoutMs ?? plan.startTimeoutMs);
       running.isReading = false;
-      this.#modules.metrics.count("understudy_monitor_total", { kind: plan.kind, result: reading.result });
+      if (reading.result !== "early")
+        this.#modules.metrics.count("understudy_monitor_total", { kind: plan.kind, result: reading.result });
       this.#dispatch({ type: "read", part: plan.key, reading });
       return;
     }

@@ -163,6 +163,7 @@ function partState(part: Part, tenure: Tenure): ResourceState {
     return part.trouble?.isFinal === true && part.phase === "down" ? "Failed" : "Deactivating";
   }
   if (part.trouble?.isFinal === true) return "Failed";
+  if (part.plan.kind === "name") return part.trouble === undefined ? "Active" : "Activating";
   if (part.phase === "up") return "Active";
   return part.phase === "down" && part.isClean && part.trouble === undefined ? "Inactive" : "Activating";
 }

@@ -7,7 +7,7 @@
  *
  * Must never do: say `down` on anything but a look at the host after the last step has ended.
  */
-import type { AwsVirtualIP, FailoverGroup, LbProbePort } from "../../api/generated/types.ts";
+import type { AwsDns, AwsVirtualIP, AzureDns, FailoverGroup, LbProbePort } from "../../api/generated/types.ts";
 import type { KubeApi, KubeObject, ObjectKey } from "../../kube/ports.ts";
 import { keyOf } from "../../kube/ports.ts";
 import { sleep, type Timer } from "../../lib/clock.ts";
@@ -26,15 +26,19 @@ import { type PartPlan, planParts, type ResourceObjects } from "./part-plan.ts";
 import type { PartModules } from "./part-runner.ts";
 import { sameFindings, standbyFindings, watchedPorts } from "./standby-rules.ts";
 
-/** A local copy of a kind's objects; the informer is one. */
-export interface ObjectStore<T extends KubeObject> {
-  get(key: ObjectKey): T | undefined;
-  list(): readonly T[];
-  absorb(object: T): void;
+/** What there is to wait for and to refresh, whatever the kind. */
+interface Store {
   onChange(listener: (key: ObjectKey) => void): () => void;
   /** What was missed while the network was gone is asked for at once. */
   refresh(): void;
   readonly hasSynced: boolean;
+}
+
+/** A local copy of a kind's objects; the informer is one. */
+export interface ObjectStore<T extends KubeObject> extends Store {
+  get(key: ObjectKey): T | undefined;
+  list(): readonly T[];
+  absorb(object: T): void;
 }
 
 export interface WorkerModules extends Omit<PartModules, "nodeAddress"> {
@@ -46,6 +50,8 @@ export interface WorkerModules extends Omit<PartModules, "nodeAddress"> {
   readonly groups: ObjectStore<FailoverGroup>;
   readonly virtualIps: ObjectStore<AwsVirtualIP>;
   readonly probePorts: ObjectStore<LbProbePort>;
+  /** Records whose names are looked up here; absent: none. */
+  readonly records?: { readonly AwsDns: ObjectStore<AwsDns>; readonly AzureDns: ObjectStore<AzureDns> } | undefined;
 }
 
 /** Local facts are also events; this is for the events that were missed, in milliseconds. */
@@ -81,6 +87,7 @@ export class Worker {
     const objects: ResourceObjects = {
       virtualIp: (namespace, name) => modules.virtualIps.get({ namespace, name }),
       probePort: (namespace, name) => modules.probePorts.get({ namespace, name }),
+      dnsName: (kind, namespace, name) => modules.records?.[kind].get({ namespace, name }),
     };
     this.#groups = new GroupSet(node, {
       ...modules,
@@ -93,10 +100,9 @@ export class Worker {
 
   /** Tells the guard that it listens; the groups follow when the informers have their first lists. */
   start(): void {
-    const { groups, virtualIps, probePorts, addresses, guard } = this.#modules;
+    const { groups, addresses, guard } = this.#modules;
     groups.onChange((key) => this.#onGroup(key));
-    for (const store of [virtualIps, probePorts])
-      store.onChange(() => this.#soon("replan", 0, () => this.#groups.replan()));
+    for (const store of this.#objects()) store.onChange(() => this.#soon("replan", 0, () => this.#groups.replan()));
     this.#leftovers.stopAll(this.#closing.signal);
     addresses.watch(() => this.#onAddresses(), this.#closing.signal);
     this.#nodeAddresses.want(new Set([this.#node]));
@@ -152,14 +158,19 @@ export class Worker {
 
   /** Who lost the session was cut off, and the connections of the watches may not have noticed that this is over. */
   #refresh(hasSession: boolean): void {
-    const { groups, virtualIps, probePorts } = this.#modules;
-    if (hasSession && this.#isSessionLost) for (const store of [groups, virtualIps, probePorts]) store.refresh();
+    const { groups } = this.#modules;
+    if (hasSession && this.#isSessionLost) for (const store of [groups, ...this.#objects()]) store.refresh();
     this.#isSessionLost = !hasSession;
   }
 
   #isSynced(): boolean {
-    const { groups, virtualIps, probePorts } = this.#modules;
-    return groups.hasSynced && virtualIps.hasSynced && probePorts.hasSynced;
+    return [this.#modules.groups, ...this.#objects()].every((store) => store.hasSynced);
+  }
+
+  /** Of everything that groups refer to. */
+  #objects(): Store[] {
+    const { virtualIps, probePorts, records } = this.#modules;
+    return [virtualIps, probePorts, ...(records === undefined ? [] : [records.AwsDns, records.AzureDns])];
   }
 
   #onGroup(key: ObjectKey): void {

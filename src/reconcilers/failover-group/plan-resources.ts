@@ -29,7 +29,8 @@ export function joinResources(
   const report = reportsUnder(raw, grant) ? raw : undefined;
   return seen.resources.map((entry) => {
     const { name, onFailure } = entry.resource;
-    const joined = worst(halvesOf(entry.kind).map((half) => stateOfHalf(entry, half, report, grant)));
+    const halves = worst(halvesOf(entry.kind).map((half) => stateOfHalf(entry, half, report, grant)));
+    const joined = nameTrouble(entry, halves, report) ?? halves;
     const isFaulted = operation?.verb === "simulate-fault" && operation.value === name && joined.state === "Active";
     const { half, state, reason } = isFaulted
       ? { half: "local" as const, state: "Failed" as const, reason: "SimulatedFault" }
@@ -43,6 +44,22 @@ export function joinResources(
       ...(state === "Failed" ? { failedHalf: half } : {}),
     };
   });
+}
+
+/** What the holder's agent finds when it looks a record's name up (reasons of AwsDns and AzureDns). */
+const NAME_REASONS: readonly string[] = ["NotResolved", "ResolvedElsewhere"];
+
+/**
+ * A record that is right in its zone, and does not lead its own member there: the member's business, not a rewrite's.
+ * Counts only while the record itself is right; the kind's reconciler repeats the agent's word in Ready, maybe late.
+ */
+function nameTrouble(entry: ResourceSeen, halves: HalfState, report: Report | undefined): HalfState | undefined {
+  const isRepeated = NAME_REASONS.includes(halves.reason ?? "");
+  if (halvesOf(entry.kind).includes("local") || (halves.state !== "Active" && !isRepeated)) return undefined;
+  const reported = report?.resources?.find((resource) => resource.name === entry.resource.name);
+  if (reported !== undefined && NAME_REASONS.includes(reported.reason ?? ""))
+    return { half: "local", state: reported.state, reason: reported.reason };
+  return isRepeated ? { half: "local", state: "Activating", reason: halves.reason } : undefined;
 }
 
 function stateOfHalf(entry: ResourceSeen, half: Half, report: Report | undefined, grant: Grant | undefined): HalfState {
