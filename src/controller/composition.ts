@@ -177,13 +177,13 @@ function registryModules(settings: ControllerSettings, ports: ControllerPorts, p
       settings: { timings, isRecoveryPaused, rules },
       leaseNamespace: namespace,
     },
-    awsVirtualIP: {
+    pointers: {
       ...shared,
       groups: caches.groups,
       nodes: caches.nodes,
       leases: caches.leases,
-      ec2,
       settings: { installationNamespace: namespace, ambientNamespaces, isRecoveryPaused, rules },
     },
+    clouds: { ec2 },
   };
 }

@@ -2,13 +2,17 @@
  * Which reconciler runs for which kind. Adding a kind touches its file in `src/api`, its folder here, and its line
  * below; the compiler names a line that is missing.
  */
-import type { AwsVirtualIP, LbProbePort, MirrorDisk, ObjectByKind } from "../api/generated/types.ts";
+import type { LbProbePort, MirrorDisk, ObjectByKind } from "../api/generated/types.ts";
 import type { KindName, ResourceKind } from "../api/kinds.ts";
 import type { Reconciler } from "../controller/contract.ts";
 import type { KubeApi } from "../kube/ports.ts";
-import { type AwsVirtualIPDeps, createAwsVirtualIpReconciler } from "./aws-virtual-ip/reconciler.ts";
+import type { Ec2Access } from "../cloud/aws/ec2-access.ts";
+import { awsVirtualIpKind } from "./aws-virtual-ip/kind.ts";
 import { FailoverGroupReconciler, type FailoverGroupModules } from "./failover-group/reconciler.ts";
 import { LbProbePortReconciler } from "./lb-probe-port/reconciler.ts";
+import type { PointerKind } from "./pointer/kind.ts";
+import { createPointerReconciler, type PointerDeps } from "./pointer/reconciler.ts";
+import type { PointerObject } from "./pointer/seen.ts";
 import type { Caches, WritableCache } from "./shared/sources.ts";
 import { unimplementedReconciler } from "./shared/unimplemented-kind.ts";
 
@@ -21,7 +25,13 @@ export interface RegistryModules {
     readonly resources: { readonly [Kind in ResourceKind]: WritableCache<ObjectByKind[Kind]> };
   };
   readonly failoverGroup: FailoverGroupModules;
-  readonly awsVirtualIP: Omit<AwsVirtualIPDeps, "virtualIPs">;
+  readonly pointers: Omit<PointerDeps<PointerObject>, "objects">;
+  readonly clouds: Clouds;
+}
+
+/** Access to the clouds, for the kinds of pointers. */
+export interface Clouds {
+  readonly ec2: Ec2Access;
 }
 
 type Factory = (modules: RegistryModules) => AnyReconciler;
@@ -29,6 +39,17 @@ type Factory = (modules: RegistryModules) => AnyReconciler;
 /** Seen and Step never leave the loop that runs the reconciler, so one that knows them serves as one that does not. */
 function erased<Seen, Step>(reconciler: Reconciler<Seen, Step>): AnyReconciler {
   return reconciler as unknown as AnyReconciler;
+}
+
+/** `makeKind`: what is special about a kind of pointer, with the clouds it needs. */
+function pointer<Obj extends PointerObject, Facts, Write, Keys>(
+  makeKind: (clouds: Clouds) => PointerKind<Obj, Facts, Write, Keys>,
+): Factory {
+  return ({ pointers, caches, clouds }) => {
+    const kind = makeKind(clouds);
+    const objects = caches.resources[kind.kind] as unknown as WritableCache<Obj>;
+    return erased(createPointerReconciler(kind, { ...pointers, objects }));
+  };
 }
 
 function unimplemented(kind: ResourceKind): Factory {
@@ -48,10 +69,7 @@ export const RECONCILERS: Readonly<Record<KindName, Factory>> = {
     const disks: WritableCache<MirrorDisk> = caches.resources.MirrorDisk;
     return erased(new FailoverGroupReconciler({ ...failoverGroup, sealed: (disk) => disks.absorb(disk) }));
   },
-  AwsVirtualIP: ({ awsVirtualIP, caches }) => {
-    const virtualIPs: WritableCache<AwsVirtualIP> = caches.resources.AwsVirtualIP;
-    return erased(createAwsVirtualIpReconciler({ ...awsVirtualIP, virtualIPs }));
-  },
+  AwsVirtualIP: pointer(awsVirtualIpKind),
   AwsElasticIP: unimplemented("AwsElasticIP"),
   AwsDns: unimplemented("AwsDns"),
   AzureDns: unimplemented("AzureDns"),

@@ -9,14 +9,17 @@ import type { Fence } from "../controller/contract.ts";
 import { ReconcileLoop, type ReconcileLoopOptions } from "../controller/reconcile-loop.ts";
 import { Informer, type InformerModules } from "../kube/informer.ts";
 import { keyOf, type KubeObject, type ObjectKey, type ResourceType } from "../kube/ports.ts";
-import { AwsVirtualIPEnqueuer } from "./aws-virtual-ip/enqueue.ts";
 import type { FencingDriver } from "./failover-group/fencing-driver.ts";
 import type { SessionPoller } from "./failover-group/session-poller.ts";
+import { type Change, PointerEnqueuer } from "./pointer/enqueue.ts";
 import { RECONCILERS, type RegistryModules } from "./registry.ts";
 import { lists } from "./shared/claims.ts";
 import type { Node } from "./shared/sources.ts";
 
 const NODE: ResourceType = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false };
+
+/** Kinds whose reconciler is `pointer/`. */
+const POINTER_KINDS: readonly ResourceKind[] = ["AwsVirtualIP", "AwsElasticIP", "AwsDns", "AzureDns"];
 
 export interface ControllerCaches {
   readonly groups: Informer<FailoverGroup>;
@@ -61,27 +64,34 @@ export function makeLoops(
 /** Connects every source of change with the loops that must look again. */
 export function wire(caches: ControllerCaches, loops: Loops, poller: SessionPoller, fencing: FencingDriver): void {
   const { groups, nodes, leases, resources } = caches;
-  const addresses = new AwsVirtualIPEnqueuer({ virtualIPs: resources.AwsVirtualIP, groups, leases });
+  const enqueuers = POINTER_KINDS.map((kind) => ({
+    kind,
+    enqueuer: new PointerEnqueuer(kind, { objects: resources[kind], groups, leases }),
+  }));
   const enqueueGroups = (isConcerned: (group: FailoverGroup) => boolean): void => {
     for (const group of groups.list()) if (isConcerned(group)) loops.FailoverGroup.enqueue(keyOf(group));
   };
-  const enqueueAddresses = (keys: readonly ObjectKey[]): void => keys.forEach((key) => loops.AwsVirtualIP.enqueue(key));
+  const enqueuePointers = (change: Change, changed: ObjectKey): void => {
+    for (const { kind, enqueuer } of enqueuers)
+      for (const key of enqueuer.keysFor(change, changed)) loops[kind].enqueue(key);
+  };
   groups.onChange((key) => {
     loops.FailoverGroup.enqueue(key);
-    enqueueAddresses(addresses.keysFor("group", key));
+    enqueuePointers("group", key);
     for (const kind of RESOURCE_KINDS) enqueueOfGroup(kind, key, caches, loops);
     const changed = groups.get(key);
     enqueueGroups((other) => changed === undefined || (other !== changed && sharesObject(other, changed)));
   });
   nodes.onChange(({ name }) => {
     enqueueGroups((group) => concernsNode(group, name));
-    enqueueAddresses(addresses.keysFor("node", { namespace: "", name }));
+    enqueuePointers("node", { namespace: "", name });
   });
-  leases.onChange((key) => enqueueAddresses(addresses.keysFor("lease", key)));
+  leases.onChange((key) => enqueuePointers("lease", key));
   for (const kind of RESOURCE_KINDS) {
     resources[kind].onChange((key) => {
       loops[kind].enqueue(key);
-      if (kind === "AwsVirtualIP") enqueueAddresses(addresses.keysFor("virtualIP", key));
+      const own = enqueuers.find((candidate) => candidate.kind === kind);
+      for (const rival of own?.enqueuer.keysFor("object", key) ?? []) loops[kind].enqueue(rival);
       enqueueGroups((group) => lists(group, kind, { metadata: key }));
     });
   }
@@ -91,7 +101,7 @@ export function wire(caches: ControllerCaches, loops: Loops, poller: SessionPoll
 
 /** Objects that the group lists, or that say it holds them: it may have dropped them, or be gone. */
 function enqueueOfGroup(kind: ResourceKind, key: ObjectKey, caches: ControllerCaches, loops: Loops): void {
-  if (kind === "AwsVirtualIP") return;
+  if (POINTER_KINDS.includes(kind)) return;
   const group = caches.groups.get(key);
   const objects: readonly (KubeObject & { status?: { group?: { name: string } | undefined } | undefined })[] =
     caches.resources[kind].list();

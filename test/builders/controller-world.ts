@@ -87,16 +87,16 @@ export class Replica {
         settings: { timings: TIMINGS, isRecoveryPaused: false, ...extra },
         leaseNamespace: LEASES,
       },
-      awsVirtualIP: {
+      pointers: {
         ...shared,
         kube,
         events,
         groups,
         nodes,
         leases,
-        ec2,
         settings: { installationNamespace: LEASES, ambientNamespaces: ["*"], isRecoveryPaused: false },
       },
+      clouds: { ec2 },
     };
     this.#loops = makeLoops(modules, { ...shared, fence });
     wire(this.#caches, this.#loops, this.poller, fencing);

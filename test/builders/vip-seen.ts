@@ -2,10 +2,11 @@
 import type { AwsVirtualIP, AwsVirtualIPStatus, FailoverGroup } from "../../src/api/generated/types.ts";
 import { FINALIZERS } from "../../src/api/kinds.ts";
 import type { NetworkInterface, RouteTable } from "../../src/cloud/aws/ports.ts";
-import { activationOf } from "../../src/reconcilers/aws-virtual-ip/activation.ts";
-import { claimOf } from "../../src/reconcilers/aws-virtual-ip/claims.ts";
-import { NOTHING_REMEMBERED } from "../../src/reconcilers/aws-virtual-ip/seen.ts";
-import type { MemberSeen, Seen, VpcSeen } from "../../src/reconcilers/aws-virtual-ip/seen.ts";
+import type { AwsMember } from "../../src/reconcilers/pointer/aws-members.ts";
+import { activationOf } from "../../src/reconcilers/pointer/activation.ts";
+import { claimOf } from "../../src/reconcilers/pointer/claims.ts";
+import { NOTHING_REMEMBERED } from "../../src/reconcilers/pointer/seen.ts";
+import type { VipFacts, VipSeen, VpcSeen } from "../../src/reconcilers/aws-virtual-ip/seen.ts";
 
 export const ENI1 = "eni-1";
 export const ENI2 = "eni-2";
@@ -93,15 +94,15 @@ export function anEni(id: string, node: string, sourceDestCheck = false): Networ
   };
 }
 
-export function aMember(node: string, eniId: string): MemberSeen {
+export function aMember(node: string, eniId: string): AwsMember {
   return {
     node,
     isNodeKnown: true,
     instance: { zone: "eu-central-1a", region: "eu-central-1", instanceId: `i-${node}` },
     providerId: `aws:///eu-central-1a/i-${node}`,
+    region: "eu-central-1",
     wantedEniId: undefined,
     networkInterface: { ok: true, value: anEni(eniId, node), sentAtMs: 0 },
-    interface: "eth0",
   };
 }
 
@@ -123,23 +124,39 @@ export function aVpc(targets: readonly string[], sentAtMs = 1_000): VpcSeen {
   };
 }
 
-/** The claim recorded, routes still at node1, nothing written yet; the routes have been due since 1000 ms. */
-export function aSeen(overrides: Partial<Seen> = {}): Seen {
-  const vip = overrides.vip ?? aVip({ group: { name: "failover1", uid: "group-uid" } });
-  const group = aGrantedGroup();
+/** The cluster's side of a member. */
+function aMemberFacts(node: string): VipSeen["members"][number] {
   return {
-    vip,
-    status: vip.status ?? {},
-    claim: claimOf(vip, [vip], [group]),
+    node,
+    isNodeKnown: true,
+    providerId: `aws:///eu-central-1a/i-${node}`,
+    region: "eu-central-1",
+    addresses: { InternalIP: [], ExternalIP: [] },
+    interfacesByMac: new Map([["02:00:00:00:00:01", "eth0"]]),
+  };
+}
+
+/** The claim recorded, routes still at node1, nothing written yet; the routes have been due since 1000 ms. */
+export function aSeen(
+  overrides: Partial<Omit<VipSeen, "facts">> &
+    Partial<Omit<VipFacts, "members">> & { readonly enis?: VipFacts["members"] } = {},
+): VipSeen {
+  const { vpcs = [aVpc([ENI1, ENI1, ENI1])], permissions = [], callTimes, enis, ...others } = overrides;
+  const object = overrides.object ?? aVip({ group: { name: "failover1", uid: "group-uid" } });
+  const group = aGrantedGroup();
+  const members = enis ?? [aMember("node1", ENI1), aMember("node2", ENI2)];
+  return {
+    object,
+    status: object.status ?? {},
+    claim: claimOf("AwsVirtualIP", object, [object], [group]),
     activation: activationOf(group, "awsvip1"),
+    isGroupStopped: false,
     isPaused: false,
     credentials: { ok: true },
-    members: [aMember("node1", ENI1), aMember("node2", ENI2)],
-    vpcs: [aVpc([ENI1, ENI1, ENI1])],
-    permissions: [],
+    members: members.map((member) => aMemberFacts(member.node)),
+    facts: { members, vpcs, permissions, callTimes },
     notImplemented: [],
-    callTimes: undefined,
     memory: { ...NOTHING_REMEMBERED, due: { epoch: 7, sinceMs: 1_000 } },
-    ...overrides,
+    ...others,
   };
 }

@@ -19,11 +19,13 @@ import { Informer } from "../../src/kube/informer.ts";
 import type { KubeObject, ResourceType } from "../../src/kube/ports.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { noMetrics } from "../../src/lib/metrics.ts";
-import type { AwsVirtualIPDeps } from "../../src/reconcilers/aws-virtual-ip/deps.ts";
-import { AwsVirtualIPEnqueuer } from "../../src/reconcilers/aws-virtual-ip/enqueue.ts";
-import { createAwsVirtualIpReconciler } from "../../src/reconcilers/aws-virtual-ip/reconciler.ts";
-import type { Seen } from "../../src/reconcilers/aws-virtual-ip/seen.ts";
-import type { Step } from "../../src/reconcilers/aws-virtual-ip/steps.ts";
+import { awsVirtualIpKind } from "../../src/reconcilers/aws-virtual-ip/kind.ts";
+import type { VipSeen, VipWrite } from "../../src/reconcilers/aws-virtual-ip/seen.ts";
+import type { PointerSettings } from "../../src/reconcilers/pointer/deps.ts";
+import { PointerEnqueuer } from "../../src/reconcilers/pointer/enqueue.ts";
+import { createPointerReconciler } from "../../src/reconcilers/pointer/reconciler.ts";
+import type { StatusOf } from "../../src/reconcilers/pointer/seen.ts";
+import type { Step } from "../../src/reconcilers/pointer/steps.ts";
 import type { Reconciler } from "../../src/controller/contract.ts";
 import type { Node } from "../../src/reconcilers/shared/sources.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
@@ -49,8 +51,8 @@ export class VipWorld {
   readonly cloud = smallVpc(this.clock);
   readonly ec2 = new FakeEc2(this.cloud.ec2);
   readonly told: Told[] = [];
-  readonly reconciler: Reconciler<Seen, Step>;
-  readonly loop: ReconcileLoop<Seen, Step>;
+  readonly reconciler: Reconciler<VipSeen, Step<VipWrite, StatusOf<AwsVirtualIP>>>;
+  readonly loop: ReconcileLoop<VipSeen, Step<VipWrite, StatusOf<AwsVirtualIP>>>;
   isLeader = true;
   readonly fence: Fence = {
     assertLeader: () => {
@@ -59,7 +61,7 @@ export class VipWorld {
   };
   readonly #informers: { start(): void; stop(): Promise<void> }[] = [];
 
-  private constructor(settings: Partial<AwsVirtualIPDeps["settings"]>) {
+  private constructor(settings: Partial<PointerSettings>) {
     const modules = { api: this.kube, clock: this.clock, random: seededRandom(5), log: silentLog, metrics: noMetrics };
     const informer = <T extends KubeObject>(type: ResourceType): Informer<T> => {
       const made = new Informer<T>({ type }, modules);
@@ -71,13 +73,13 @@ export class VipWorld {
     const nodes = informer<Node>(NODE);
     const leases = informer<Lease>(LEASE);
     const knowledge = new Ec2Knowledge(this.ec2, this.clock);
-    this.reconciler = createAwsVirtualIpReconciler({
+    const kind = awsVirtualIpKind({ ec2: { knowledgeOf: () => Promise.resolve(knowledge) } });
+    this.reconciler = createPointerReconciler(kind, {
       kube: this.kube,
-      virtualIPs,
+      objects: virtualIPs,
       groups,
       nodes,
       leases,
-      ec2: { knowledgeOf: () => Promise.resolve(knowledge) },
       events: { tell: (_object, type, reason, message) => void this.told.push({ type, reason, message }) },
       clock: this.clock,
       log: silentLog,
@@ -85,9 +87,9 @@ export class VipWorld {
       settings: { installationNamespace: LEASES, ambientNamespaces: ["*"], isRecoveryPaused: false, ...settings },
     });
     this.loop = new ReconcileLoop(this.reconciler, {}, { ...modules, fence: this.fence });
-    const enqueuer = new AwsVirtualIPEnqueuer({ virtualIPs, groups, leases });
-    const changes = { group: groups, node: nodes, lease: leases, virtualIP: virtualIPs } as const;
-    for (const change of ["group", "node", "lease", "virtualIP"] as const) {
+    const enqueuer = new PointerEnqueuer("AwsVirtualIP", { objects: virtualIPs, groups, leases });
+    const changes = { group: groups, node: nodes, lease: leases, object: virtualIPs } as const;
+    for (const change of ["group", "node", "lease", "object"] as const) {
       changes[change].onChange((key) => enqueuer.keysFor(change, key).forEach((wanted) => this.loop.enqueue(wanted)));
     }
   }
@@ -98,7 +100,7 @@ export class VipWorld {
       readonly spec?: Partial<AwsVirtualIPSpec>;
       readonly group?: Partial<FailoverGroupSpec>;
       readonly withGroup?: boolean;
-      readonly settings?: Partial<AwsVirtualIPDeps["settings"]>;
+      readonly settings?: Partial<PointerSettings>;
     } = {},
   ): Promise<VipWorld> {
     const world = new VipWorld(options.settings ?? {});

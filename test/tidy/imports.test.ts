@@ -100,7 +100,7 @@ describe("imports", () => {
           .filter(
             (found) =>
               kindOf(found.target) !== "" &&
-              kindOf(found.target) !== "shared" &&
+              !["shared", "pointer"].includes(kindOf(found.target)) &&
               kindOf(found.target) !== kindOf(file.path),
           )
           .map((found) => `${file.path} -> ${found.target}`),

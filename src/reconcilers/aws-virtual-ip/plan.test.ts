@@ -14,20 +14,33 @@ import {
   tablesTo,
 } from "../../../test/builders/vip-seen.ts";
 import type { AwsVirtualIPStatus } from "../../api/generated/types.ts";
-import { activationOf } from "./activation.ts";
-import { claimOf } from "./claims.ts";
-import { plan } from "./plan.ts";
-import { NOTHING_REMEMBERED } from "./seen.ts";
-import type { Memory, Seen } from "./seen.ts";
-import type { Step } from "./steps.ts";
+import type { Plan } from "../../controller/contract.ts";
+import type { Instant } from "../../lib/clock.ts";
+import { activationOf } from "../pointer/activation.ts";
+import { claimOf } from "../pointer/claims.ts";
+import { planPointer } from "../pointer/plan.ts";
+import { NOTHING_REMEMBERED } from "../pointer/seen.ts";
+import type { Memory } from "../pointer/seen.ts";
+import type { Step as PointerStep } from "../pointer/steps.ts";
+import { awsVirtualIpKind } from "./kind.ts";
+import type { VipSeen as Seen, VipWrite } from "./seen.ts";
+
+type Step = PointerStep<VipWrite, AwsVirtualIPStatus>;
+type Overrides = NonNullable<Parameters<typeof aSeen>[0]>;
+
+const KIND = awsVirtualIpKind({ ec2: { knowledgeOf: () => Promise.reject(new Error("a plan asks nobody")) } });
+
+function plan(seen: Seen, now: Instant): Plan<Step> {
+  return planPointer(KIND, seen, now);
+}
 
 const NOW = { monotonicMs: 1_500, wallMs: Date.UTC(2026, 4, 1, 10, 0, 1) };
 const FAILURE = { code: "EndpointUnreachable", message: "EC2 DescribeRouteTables failed: nobody answers" } as const;
 
 function doing(steps: readonly Step[]): string[] {
   return steps.map((step) =>
-    step.do === "ReplaceRoutes"
-      ? `ReplaceRoutes ${step.routes.map((route) => `${route.routeTableId}>${route.networkInterfaceId}`).join(" ")}`
+    step.do === "Write"
+      ? `ReplaceRoutes ${step.writes.map((write) => (write.do === "ReplaceRoute" ? `${write.routeTableId}>${write.networkInterfaceId}` : write.do)).join(" ")}`
       : step.do,
   );
 }
@@ -77,27 +90,27 @@ describe("the plan of a virtual IP writes", () => {
   it("only the tables that the spec names", () => {
     const vip = aVip({ group: { name: "failover1", uid: "group-uid" } });
     const named = { ...vip, spec: { ...vip.spec, routeTableIds: ["rtb-c"] } };
-    expect(doing(plan(aSeen({ vip: named }), NOW).steps)).toEqual(["ReplaceRoutes rtb-c>eni-2"]);
+    expect(doing(plan(aSeen({ object: named }), NOW).steps)).toEqual(["ReplaceRoutes rtb-c>eni-2"]);
   });
 
-  const quiet: readonly (readonly [string, Partial<Seen>])[] = [
+  const quiet: readonly (readonly [string, Overrides])[] = [
     ["while nobody is granted", { activation: { state: "Stopped" } }],
     [
       "while a dependency is not active",
       { activation: { state: "Waiting", grant: GRANT, blockers: ["app/local"], message: "waits" } },
     ],
     ["while the group is taken down", { activation: { state: "Deactivating", grant: GRANT } }],
-    ["before the claim is recorded", { vip: aVip(), status: {} }],
+    ["before the claim is recorded", { object: aVip(), status: {} }],
     [
       "for an address that another object holds",
-      { claim: { type: "AddressHeld", group: aGrantedGroup(), message: "held" } },
+      { claim: { type: "HeldElsewhere", group: aGrantedGroup(), message: "held" } },
     ],
     [
       "because the tables could not be read",
       { vpcs: [{ ...aVpc([]), routeTables: { ok: false, failure: FAILURE, known: tablesTo([ENI1, ENI1, ENI1]) } }] },
     ],
-    ["for a member whose interface is not known", { members: [aMember("node1", ENI1)] }],
-    ["repairs while recovery is paused", { vip: aVip(APPLIED), status: APPLIED, isPaused: true }],
+    ["for a member whose interface is not known", { enis: [aMember("node1", ENI1)] }],
+    ["repairs while recovery is paused", { object: aVip(APPLIED), status: APPLIED, isPaused: true }],
   ];
   it.each(quiet)("nothing %s", (_when, overrides) => {
     expect(doing(plan(aSeen(overrides), NOW).steps).filter((step) => step.startsWith("Replace"))).toEqual([]);
@@ -131,7 +144,7 @@ describe("the plan of a virtual IP writes", () => {
   });
 
   it("tells of a drift that it repairs", () => {
-    const seen = aSeen({ vip: aVip(APPLIED), status: APPLIED, vpcs: [aVpc([ENI2, ENI1, ENI2])] });
+    const seen = aSeen({ object: aVip(APPLIED), status: APPLIED, vpcs: [aVpc([ENI2, ENI1, ENI2])] });
     const { steps } = plan(seen, NOW);
     expect(doing(steps)).toEqual(["ReplaceRoutes rtb-b>eni-2", "Tell"]);
     expect(steps[1]).toMatchObject({ type: "Warning", reason: "RouteWrong" });
@@ -143,18 +156,18 @@ describe("Ready", () => {
   const unreadable = {
     vpcs: [{ ...aVpc([]), routeTables: { ok: false, failure: FAILURE, known: undefined } as const }],
   };
-  const applied = { vip: aVip(APPLIED), status: APPLIED };
+  const applied = { object: aVip(APPLIED), status: APPLIED };
   const failed = (code: "NotAuthorized" | "Throttled"): Memory => ({
     ...NOTHING_REMEMBERED,
     due: { epoch: 7, sinceMs: 1_000 },
-    writes: { epoch: 7, count: 1, endedAtMs: 1_450, failures: [{ routeTableId: "rtb-a", code, message: "refused" }] },
+    writes: { epoch: 7, count: 1, endedAtMs: 1_450, failures: [{ target: "rtb-a", code, message: "refused" }] },
   });
   const badReads = (bad: number, unreadable: number): Memory => ({
     ...NOTHING_REMEMBERED,
     counted: { sentAtMs: 1_200, bad, unreadable },
     writes: { epoch: 7, count: 1, endedAtMs: 1_450, failures: [] },
   });
-  const table: readonly (readonly [string, string, Partial<Seen>])[] = [
+  const table: readonly (readonly [string, string, Overrides])[] = [
     ["NotInGroup without a group", "False NotInGroup", { claim: { type: "None" }, activation: { state: "Stopped" } }],
     ["Inactive while nobody is granted", "False Inactive", { activation: { state: "Stopped" } }],
     [
@@ -203,10 +216,10 @@ describe("Ready", () => {
 });
 
 describe("the plan looks again", () => {
-  const settled = (overrides: Partial<Seen>): number | undefined => {
+  const settled = (overrides: Overrides): number | undefined => {
     const seen = aSeen({ vpcs: [aVpc([ENI2, ENI2, ENI2], 1_200)], ...overrides });
     const status = statusIn(plan(seen, NOW).steps);
-    return plan({ ...seen, vip: aVip(status), status }, NOW).requeueAfterMs;
+    return plan({ ...seen, object: aVip(status), status }, NOW).requeueAfterMs;
   };
 
   it("one interval after the reading was sent, not after it was looked at", () => {
@@ -220,7 +233,7 @@ describe("the plan looks again", () => {
   it("does nothing at all once everything is as it should be", () => {
     const seen = aSeen({ vpcs: [aVpc([ENI2, ENI2, ENI2], 1_200)] });
     const status = statusIn(plan(seen, NOW).steps);
-    expect(plan({ ...seen, vip: aVip(status), status }, NOW).steps).toEqual([]);
+    expect(plan({ ...seen, object: aVip(status), status }, NOW).steps).toEqual([]);
   });
 });
 
@@ -231,9 +244,9 @@ describe("a status whose tables cannot be read by a fresh process", () => {
     const unreadable = { ok: false, failure: FAILURE, known: undefined } as const;
     for (const overrides of [
       { vpcs: [{ ...aVpc([]), routeTables: unreadable }] },
-      { vpcs: [], members: [{ ...aMember("node2", ENI2), networkInterface: unreadable }] },
+      { vpcs: [], enis: [{ ...aMember("node2", ENI2), networkInterface: unreadable }] },
     ]) {
-      const { steps } = plan(aSeen({ vip: aVip(status), status, ...overrides }), NOW);
+      const { steps } = plan(aSeen({ object: aVip(status), status, ...overrides }), NOW);
       expect(statusIn(steps).routeTables).toEqual([{ ...routeTables[0], state: "Unknown" }]);
       expect(steps.some((step) => step.do === "Tell" && step.reason === "NoRouteEntry")).toBe(false);
     }
@@ -241,20 +254,20 @@ describe("a status whose tables cannot be read by a fresh process", () => {
 });
 
 describe("a deleted object", () => {
-  const deleted = (): Seen["vip"] => {
+  const deleted = (): Seen["object"] => {
     const vip = aVip();
     return { ...vip, metadata: { ...vip.metadata, deletionTimestamp: "2026-05-01T10:00:00Z" } };
   };
 
   it("goes when no group lists it", () => {
     expect(
-      doing(plan(aSeen({ vip: deleted(), claim: { type: "None" }, activation: { state: "Stopped" } }), NOW).steps),
+      doing(plan(aSeen({ object: deleted(), claim: { type: "None" }, activation: { state: "Stopped" } }), NOW).steps),
     ).toEqual(["RemoveFinalizer"]);
   });
 
   it("serves on while a group lists it", () => {
-    const vip = { ...deleted(), status: { group: { name: "failover1", uid: "group-uid" } } };
-    expect(doing(plan(aSeen({ vip, status: vip.status }), NOW).steps)).toEqual([
+    const object = { ...deleted(), status: { group: { name: "failover1", uid: "group-uid" } } };
+    expect(doing(plan(aSeen({ object, status: object.status }), NOW).steps)).toEqual([
       "ReplaceRoutes rtb-a>eni-2 rtb-b>eni-2 rtb-c>eni-2",
     ]);
   });
@@ -281,11 +294,11 @@ class Model {
     const due = { epoch: 7, sinceMs: this.memory.due?.sinceMs ?? this.nowMs };
     this.memory = { ...this.memory, due };
     return aSeen({
-      vip: repairing,
+      object: repairing,
       status: this.status ?? {},
-      claim: claimOf(vip, [vip], [this.group]),
+      claim: claimOf("AwsVirtualIP", vip, [vip], [this.group]),
       activation: activationOf(this.group, "awsvip1"),
-      members: [aMember("node1", ENI1), eni2],
+      enis: [aMember("node1", ENI1), eni2],
       vpcs: [
         aVpc(
           TABLES.map((table) => this.targets.get(table) ?? ""),
@@ -305,11 +318,12 @@ class Model {
       case "RemoveFinalizer":
         this.finalizers.length = 0;
         return;
-      case "ReplaceRoutes":
-        for (const route of step.routes.slice(0, tables))
-          this.targets.set(route.routeTableId, route.networkInterfaceId);
+      case "Write":
+      case "WriteStopped":
+        for (const write of step.writes.slice(0, tables))
+          if (write.do === "ReplaceRoute") this.targets.set(write.routeTableId, write.networkInterfaceId);
         return;
-      case "SwitchSourceDestCheckOff":
+      case "Upkeep":
         this.isCheckOn = false;
         return;
       case "WriteStatus":

@@ -132,21 +132,22 @@ describe("the route of a virtual IP", () => {
     await world.clock.advance(10);
     world.ec2.calls.length = 0;
     const grant = { node: "node2", epoch: 1, session: "node2_s", since: "2026-01-01T00:00:00Z" };
-    const routes = [
+    const writes = [
       {
+        do: "ReplaceRoute",
         region: "eu-central-1",
         routeTableId: world.cloud.table1,
         destinationCidr: "10.1.0.20/32",
         networkInterfaceId: world.cloud.eni2,
       },
-    ];
+    ] as const;
     const group = await world.group();
     const step = {
-      do: "ReplaceRoutes",
+      do: "Write",
       group: { namespace: NAMESPACE, name: GROUP },
       groupUid: group.metadata.uid ?? "",
       grant,
-      routes,
+      writes,
     } as const;
     await expect(world.reconciler.act({ namespace: NAMESPACE, name: VIP }, step, world.fence)).rejects.toThrow(
       "not granted so any more",

@@ -36,11 +36,11 @@ export interface PointerKind<Obj extends PointerObject, Facts, Write, Keys> {
   readonly view: (seen: PointerSeen<Obj, Facts>, node: string) => PointerView<Write>;
   /** The kind's own preflight, in the order in which findings are reported; the general checks come before them. */
   readonly checks: readonly Check<PointerSeen<Obj, Facts>>[];
-  /** What works, and a person should know all the same: told with a passed preflight and once as an Event. */
-  readonly warnings?: readonly Check<PointerSeen<Obj, Facts>>[];
 
   /** Carries the writes out, all at once. What failed is returned, not thrown; each write is repeatable. */
   readonly write: (request: WriteRequest<Obj, Write, Keys>) => Promise<readonly WriteFailure[]>;
+  /** What a write did, for Events: `source/destination check of eni-1 was switched off`. */
+  readonly describe: (write: Write) => string;
   /** How often a failing write is repeated. Omitted: for ever, with pauses up to `monitor.retryInterval`. */
   readonly writeRetry?: (object: Obj) => { readonly intervalMs: number; readonly attempts: number };
   /** Whatever else should be put right, whoever is active (say, a check that must be off): one round per interval. */

@@ -85,9 +85,10 @@ export interface Memory {
   readonly lateVerifyAtMs?: number;
   /** Readings in a row, counted once per call. */
   readonly counted: { readonly sentAtMs: number; readonly bad: number; readonly unreadable: number };
-  /** Why the last round of upkeep, or of what a stopped group wants, failed. */
+  /** Why the last round of upkeep failed. */
   readonly upkeepFailure?: Failure & { readonly atMs: number };
-  readonly stopFailure?: Failure & { readonly atMs: number };
+  /** Why what the object wants of a stopped group failed last, and since when it has been failing. */
+  readonly stopFailure?: Failure & { readonly atMs: number; readonly sinceMs: number };
   /** A group that was seen being deleted together with its service; kept because it may vanish before we are done. */
   readonly deletedGroup?: FailoverGroup;
 }

@@ -1,9 +1,9 @@
 /**
- * Who may use a resource object: one group per object, one object per address. The older claim keeps it: first
+ * Who may use a resource object: one group per object, one object per address, allocation or record. The older claim keeps it: first
  * whoever has it recorded in `status.group`, then age, then name, so that everybody who decides decides the same.
  * Pure; a race between two applies ends in a condition, never in two groups that bring the same address up.
  */
-import type { FailoverGroup, GroupClaim } from "../../api/generated/types.ts";
+import type { FailoverGroup, GroupClaim, ObjectByKind } from "../../api/generated/types.ts";
 import type { ResourceKind } from "../../api/kinds.ts";
 import type { KubeObject } from "../../kube/ports.ts";
 
@@ -36,14 +36,15 @@ export function claimedElsewhere(
   if (holder !== undefined && holder.metadata.uid !== group.metadata.uid) {
     return `${kind} ${nameOf(object)} is already held by group ${nameOf(holder)} (since ${holder.metadata.creationTimestamp ?? "unknown"}); this group stays inactive`;
   }
-  if (kind !== "AwsVirtualIP") return undefined;
-  const sameAddress = rivals.filter(
-    (other) => addressOf(other) === addressOf(object) && nameOf(other) !== nameOf(object),
+  const place = placeOf(kind, object);
+  if (place === undefined) return undefined;
+  const samePlace = rivals.filter(
+    (other) => placeOf(kind, other)?.key === place.key && nameOf(other) !== nameOf(object),
   );
-  for (const rival of sameAddress.toSorted(byClaim)) {
+  for (const rival of samePlace.toSorted(byClaim)) {
     const rivalGroup = claimingGroup(kind, rival, groups);
     if (rivalGroup === undefined || byClaim(rival, object) > 0) continue;
-    return `${addressOf(object) ?? ""} is already held by ${kind} ${nameOf(rival)} of group ${nameOf(rivalGroup)} (since ${rival.metadata.creationTimestamp ?? "unknown"}); this object stays inactive`;
+    return `${place.text} is already held by ${kind} ${nameOf(rival)} of group ${nameOf(rivalGroup)} (since ${rival.metadata.creationTimestamp ?? "unknown"}); this object stays inactive`;
   }
   return undefined;
 }
@@ -65,8 +66,37 @@ function byAge(a: KubeObject, b: KubeObject): number {
   return age(a) < age(b) ? -1 : 1;
 }
 
-function addressOf(object: Claimable): string | undefined {
-  return "address" in object.spec && typeof object.spec.address === "string" ? object.spec.address : undefined;
+/** The one thing in the cloud that an object points with. */
+export interface Place {
+  /** Equal for two objects that would write the same thing. */
+  readonly key: string;
+  /** As messages name it. */
+  readonly text: string;
+}
+
+type PlaceOf<Kind extends ResourceKind> = (spec: ObjectByKind[Kind]["spec"]) => Place | undefined;
+
+/** Undefined: two objects never meet (a probe port is each member's own, a device is guarded on its node). */
+const PLACES: { readonly [Kind in ResourceKind]: PlaceOf<Kind> } = {
+  AwsVirtualIP: ({ address }) => ({ key: address, text: address }),
+  AwsElasticIP: ({ allocationId }) => ({ key: allocationId, text: allocationId }),
+  AwsDns: ({ hostedZoneId, name }) => {
+    const text = name.endsWith(".") ? name : `${name}.`;
+    return { key: `${hostedZoneId} ${text}`, text: `${text} in zone ${hostedZoneId}` };
+  },
+  // Names of resource groups ignore case. Nothing tells whether an omitted subscription is the one that another names.
+  AzureDns: ({ subscriptionId = "", resourceGroup, zone, record, zoneType }) => ({
+    key: `${subscriptionId} ${resourceGroup} ${zoneType} ${zone} ${record}`.toLowerCase(),
+    text: `${record} in ${zoneType.toLowerCase()} zone ${zone} of ${resourceGroup}`,
+  }),
+  LbProbePort: () => undefined,
+  MirrorDisk: () => undefined,
+};
+
+/** What two objects of one kind must not share. Undefined: nothing. */
+export function placeOf(kind: ResourceKind, object: Claimable): Place | undefined {
+  const place = PLACES[kind] as (spec: object) => Place | undefined;
+  return place(object.spec);
 }
 
 /** `namespace/name`. */

@@ -5,7 +5,7 @@ import { LEASE_ANNOTATIONS } from "../../api/session-lease.ts";
 import type { Lease } from "../../api/session-lease.ts";
 import { keyOf, keyText } from "../../kube/ports.ts";
 import type { KubeObject, ObjectKey } from "../../kube/ports.ts";
-import { AwsVirtualIPEnqueuer } from "./enqueue.ts";
+import { PointerEnqueuer } from "./enqueue.ts";
 
 class Store<T extends KubeObject> {
   readonly objects = new Map<string, T>();
@@ -34,7 +34,7 @@ function named(name: string, address: string): AwsVirtualIP {
 const OURS = { namespace: "ha", name: "awsvip1" };
 
 function setUp(): {
-  enqueuer: AwsVirtualIPEnqueuer;
+  enqueuer: PointerEnqueuer;
   virtualIPs: Store<AwsVirtualIP>;
   groups: Store<FailoverGroup>;
   leases: Store<Lease>;
@@ -42,7 +42,12 @@ function setUp(): {
   const virtualIPs = new Store(named("awsvip1", "10.1.0.20"), named("rival", "10.1.0.20"), named("other", "10.1.0.21"));
   const groups = new Store(aGrantedGroup());
   const leases = new Store<Lease>();
-  return { enqueuer: new AwsVirtualIPEnqueuer({ virtualIPs, groups, leases }), virtualIPs, groups, leases };
+  return {
+    enqueuer: new PointerEnqueuer("AwsVirtualIP", { objects: virtualIPs, groups, leases }),
+    virtualIPs,
+    groups,
+    leases,
+  };
 }
 
 function names(keys: readonly ObjectKey[]): string[] {
@@ -83,9 +88,9 @@ describe("a change concerns", () => {
 
   it("of an object, also when it is gone: itself and its rivals", () => {
     const { enqueuer, virtualIPs } = setUp();
-    expect(names(enqueuer.keysFor("virtualIP", OURS))).toEqual(["awsvip1", "rival"]);
+    expect(names(enqueuer.keysFor("object", OURS))).toEqual(["awsvip1", "rival"]);
     virtualIPs.objects.delete(keyText(OURS));
-    expect(names(enqueuer.keysFor("virtualIP", OURS))).toEqual(["awsvip1", "rival"]);
-    expect(names(enqueuer.keysFor("virtualIP", OURS))).toEqual(["awsvip1"]);
+    expect(names(enqueuer.keysFor("object", OURS))).toEqual(["awsvip1", "rival"]);
+    expect(names(enqueuer.keysFor("object", OURS))).toEqual(["awsvip1"]);
   });
 });

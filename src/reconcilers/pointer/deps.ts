@@ -1,15 +1,15 @@
-/** What the AwsVirtualIP reconciler is given. Caches may be behind; what must be true at the moment of a write is read anew. */
-import type { AwsVirtualIP, FailoverGroup } from "../../api/generated/types.ts";
+/** What the reconciler of a pointer is given. Caches may be behind; what must be true at the moment of a write is read anew. */
+import type { FailoverGroup } from "../../api/generated/types.ts";
 import type { Lease } from "../../api/session-lease.ts";
-import type { Ec2Access } from "../../cloud/aws/ec2-access.ts";
 import type { KubeApi } from "../../kube/ports.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import type { SafetyRules } from "../../lib/safety-rules.ts";
-import type { Cache, EventSink, Node } from "../shared/sources.ts";
+import type { Cache, EventSink, Node, WritableCache } from "../shared/sources.ts";
+import type { PointerObject } from "./seen.ts";
 
-export interface AwsVirtualIPSettings {
+export interface PointerSettings {
   /** Namespace of the session Leases. */
   readonly installationNamespace: string;
   /** Namespaces whose objects may omit `credentials`; `*` = all (`ambientCredentials.namespaces`). */
@@ -20,17 +20,16 @@ export interface AwsVirtualIPSettings {
   readonly rules?: SafetyRules;
 }
 
-export interface AwsVirtualIPDeps {
+export interface PointerDeps<Obj extends PointerObject> {
   readonly kube: KubeApi;
-  readonly virtualIPs: Cache<AwsVirtualIP> & { absorb(object: AwsVirtualIP): void };
+  readonly objects: WritableCache<Obj>;
   readonly groups: Cache<FailoverGroup>;
   readonly nodes: Cache<Node>;
   /** Session Leases. */
   readonly leases: Cache<Lease>;
-  readonly ec2: Ec2Access;
   readonly events: EventSink;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly settings: AwsVirtualIPSettings;
+  readonly settings: PointerSettings;
 }

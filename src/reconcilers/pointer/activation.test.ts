@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { aGroup, GRANT } from "../../../test/builders/vip-seen.ts";
 import type { FailoverGroup, GroupResource, MemberReport, ResourceState } from "../../api/generated/types.ts";
-import { activationOf, missingAddress } from "./activation.ts";
+import { activationOf, holderReportOf } from "./activation.ts";
 
 const EXEC = { start: { command: ["/a"], timeout: "60s" }, stop: { command: ["/a"], timeout: "60s" } };
 const DNS: GroupResource = { kind: "AwsDns", name: "dns", onFailure: "Failover" };
@@ -107,8 +107,8 @@ describe("a missing address", () => {
     const lost = {
       resources: [{ name: "awsvip1", state: "Failed" as const, reason: "AddressMissing", message: "not on eth0" }],
     };
-    expect(missingAddress(group([ADDRESS], {}, {}, lost), "awsvip1")).toBe("not on eth0");
-    expect(missingAddress(group([ADDRESS], {}, {}, { ...lost, epoch: 6 }), "awsvip1")).toBeUndefined();
-    expect(missingAddress(group([ADDRESS], { awsvip1: "Active" }), "awsvip1")).toBeUndefined();
+    expect(holderReportOf(group([ADDRESS], {}, {}, lost), "awsvip1")?.message).toBe("not on eth0");
+    expect(holderReportOf(group([ADDRESS], {}, {}, { ...lost, epoch: 6 }), "awsvip1")).toBeUndefined();
+    expect(holderReportOf(group([ADDRESS], { awsvip1: "Active" }), "awsvip1")?.reason).toBeUndefined();
   });
 });
