@@ -8,8 +8,9 @@ import { isKubeError, type KubeApi, keyOf, keyText, type KubeObject, type Object
 import { readInstant, type Timer } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
-import type { SafetyRules } from "../../lib/safety-rules.ts";
+import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
 import type { GrantRef } from "../guard-protocol.ts";
+import { type DiskTenure, GroupDisks, type GroupDisksModules } from "../mirror/group-disks.ts";
 import { IsolationFollower, type IsolationWatch } from "../isolation/watch.ts";
 import { step } from "./group-machine.ts";
 import { type GroupEffect, type GroupEvent, type GroupState, initialGroupState, isProvenDown } from "./group-state.ts";
@@ -25,6 +26,8 @@ export interface GroupDriverModules extends PartModules {
   readonly absorb: (group: FailoverGroup) => void;
   /** All of them, unless the simulator says otherwise. */
   readonly rules?: SafetyRules;
+  /** Absent: this worker keeps no disks. */
+  readonly mirror?: Pick<GroupDisksModules, "disks" | "copies"> | undefined;
 }
 
 interface ReportPatch extends KubeObject {
@@ -38,6 +41,7 @@ export class GroupDriver {
   readonly #modules: GroupDriverModules;
   readonly #runner: PartRunner;
   readonly #isolation: IsolationFollower;
+  readonly #disks: GroupDisks | undefined;
   readonly #events: GroupEvent[] = [];
   #state: GroupState;
   #isStepping = false;
@@ -54,6 +58,7 @@ export class GroupDriver {
     this.#isolation = new IsolationFollower(modules.isolation, (verdict) =>
       this.dispatch({ type: "isolation", verdict }),
     );
+    this.#disks = this.#disksOf(modules);
   }
 
   get state(): GroupState {
@@ -87,6 +92,18 @@ export class GroupDriver {
       this.dispatch({ type: "planned", plans: this.#modules.plan(this.#state.group) });
   }
 
+  /** The cache knows another state of this MirrorDisk. */
+  diskChanged(key: ObjectKey): void {
+    this.#disks?.changed(key);
+  }
+
+  #disksOf({ mirror, rules = ALL_RULES, ...modules }: GroupDriverModules): GroupDisks | undefined {
+    if (mirror === undefined) return undefined;
+    const onMustBeAsked = (disk: string, members: readonly string[] | undefined): void =>
+      this.dispatch({ type: "copies", disk, members });
+    return new GroupDisks(this.#key.namespace, this.#node, { ...modules, ...mirror, rules, onMustBeAsked });
+  }
+
   /** Steps are taken one at a time, also when an effect answers at once. */
   dispatch(event: GroupEvent): void {
     this.#events.push(event);
@@ -106,6 +123,7 @@ export class GroupDriver {
 
   close(): void {
     this.#isolation.close();
+    this.#disks?.close();
     this.#wake?.cancel();
   }
 
@@ -121,6 +139,7 @@ export class GroupDriver {
         ? undefined
         : this.#modules.clock.setTimer(Math.max(0, wakeAtMs - nowMs), () => this.dispatch({ type: "tick" }));
     for (const effect of effects) this.#carryOut(effect);
+    this.#disks?.follow(diskTenure(state));
     if (before.group !== state.group || before.isGone !== state.isGone) this.#isolation.want(this.#targets());
   }
 
@@ -246,4 +265,13 @@ export class GroupDriver {
       troubles,
     });
   }
+}
+
+function diskTenure({ group, tenure }: GroupState): DiskTenure {
+  const isHeld = tenure?.stage === "recording" || tenure?.stage === "serving";
+  return {
+    names: (group?.spec.resources ?? []).flatMap(({ kind, name }) => (kind === "MirrorDisk" ? [name] : [])),
+    epoch: isHeld ? tenure.grant.epoch : undefined,
+    asked: tenure?.asking.told ?? [],
+  };
 }

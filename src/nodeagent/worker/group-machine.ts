@@ -94,6 +94,8 @@ function learn(state: GroupState, event: GroupEvent, nowMs: number): GroupState 
       return { ...state, findings: event.findings };
     case "promised":
       return { ...state, promise: event.promise };
+    case "copies":
+      return { ...state, copies: withCopies(state.copies, event.disk, event.members) };
     case "isolation":
       return { ...state, isolation: event.verdict };
     case "takeDown":
@@ -101,6 +103,15 @@ function learn(state: GroupState, event: GroupEvent, nowMs: number): GroupState 
     case "tick":
       return state;
   }
+}
+
+function withCopies(
+  copies: GroupState["copies"],
+  disk: string,
+  members: readonly string[] | undefined,
+): GroupState["copies"] {
+  const others = Object.entries(copies).filter(([name]) => name !== disk);
+  return Object.fromEntries(members === undefined ? others : [...others, [disk, members]]);
 }
 
 function seen(state: GroupState, event: GroupEvent & { type: "seen" }, nowMs: number): GroupState {
@@ -286,7 +297,8 @@ function begin(state: GroupState, nowMs: number): GroupState {
     cutsDone: 0,
   };
   const finishedEpoch = isServable ? state.finishedEpoch : Math.max(state.finishedEpoch, grant.epoch);
-  return { ...state, tenure, finishedEpoch };
+  // What was known about copies was known under another grant.
+  return { ...state, tenure, finishedEpoch, copies: {} };
 }
 
 function finishWhenDown(state: GroupState, effects: GroupEffect[]): GroupState {

@@ -63,6 +63,11 @@ export class GroupSet {
     this.#tellAll({ type: "changed", kind });
   }
 
+  /** A MirrorDisk has changed: its group, if it is here, looks at it. */
+  diskChanged(key: ObjectKey): void {
+    for (const driver of this.drivers) driver.diskChanged(key);
+  }
+
   replan(): void {
     for (const driver of this.drivers) driver.replan();
   }

@@ -118,6 +118,11 @@ export interface GroupState {
   readonly findings: readonly Finding[];
   /** What this node's guard promised to the holder of the group. */
   readonly promise: MemberPromise | undefined;
+  /**
+   * Whose copy may be in sync, by disk, while the group is recorded or served here; a disk that is not named has not been
+   * seen yet, and may be in sync anywhere.
+   */
+  readonly copies: Readonly<Record<string, readonly string[]>>;
   /** What this life of the worker found about the isolation targets; undefined: nothing yet, or the group names none. */
   readonly isolation: IsolationReport | undefined;
 }
@@ -152,6 +157,8 @@ export type GroupEvent =
   | { readonly type: "connectionsCut" }
   | { readonly type: "found"; readonly findings: readonly Finding[] }
   | { readonly type: "promised"; readonly promise: MemberPromise }
+  /** Undefined: whose copy of the disk may be in sync is not known, or the disk is not this node's any more. */
+  | { readonly type: "copies"; readonly disk: string; readonly members: readonly string[] | undefined }
   | { readonly type: "isolation"; readonly verdict: IsolationReport | undefined }
   | { readonly type: "takeDown"; readonly budgetMs: number }
   | { readonly type: "tick" };
@@ -204,6 +211,7 @@ export function initialGroupState(node: string, rules: SafetyRules = ALL_RULES):
     write: { ...idleCall, lastMs: Number.NEGATIVE_INFINITY },
     findings: [],
     promise: undefined,
+    copies: {},
     isolation: undefined,
   };
 }

@@ -74,6 +74,8 @@ export type PartPlan = AddressPlan | ProbePortPlan | CommandPlan | NamePlan | Re
 export interface ResourceObjects {
   virtualIp(namespace: string, name: string): AwsVirtualIP | undefined;
   probePort(namespace: string, name: string): LbProbePort | undefined;
+  /** This worker has a replication engine. */
+  readonly isMirrorCarried?: boolean;
   /** Undefined also where nobody looks names up. */
   dnsName(kind: "AwsDns" | "AzureDns", namespace: string, name: string): DnsObject | undefined;
 }
@@ -157,6 +159,8 @@ function partsOf(resource: GroupResource, namespace: string, objects: ResourceOb
     case "AzureDns":
       return namePlans(base, objects.dnsName(resource.kind, namespace, resource.name), node);
     default:
+      // Where the mirror is carried, its engine brings the disk up; no part here does.
+      if (resource.kind === "MirrorDisk" && objects.isMirrorCarried === true) return [];
       return [
         {
           ...base,

@@ -15,10 +15,18 @@ export const nobodyAsked: Asking = { told: undefined, telling: undefined, notBef
 /** A refusal (growth while the right does not rest on the session) is tried again after so long, in milliseconds. */
 const TELL_AGAIN_MS = 250;
 
-/** The members that must be asked now: those of the record that counts, of the record wanted, and of any on its way. */
+/**
+ * The members that must be asked now: those of the record that counts, of the record wanted, and of any on its way; but
+ * nobody without a copy in sync of every disk of the group, who cannot be promoted.
+ */
 export function mustAskNow(state: GroupState, tenure: Tenure): string[] {
   const wanted = state.group === undefined ? [] : knownMembers(state.group);
-  return [...new Set([...recordOnFile(state), ...wanted, ...tenure.asking.unsettled])].sort();
+  const members = [...recordOnFile(state), ...wanted, ...tenure.asking.unsettled];
+  return [...new Set(members.filter((member) => mayHaveCopies(state, member)))].sort();
+}
+
+function mayHaveCopies(state: GroupState, member: string): boolean {
+  return member === state.node || Object.values(state.copies).every((members) => members.includes(member));
 }
 
 /** The last record stored by anybody: that of the highest epoch which carries one (API.md 1.1). */
@@ -50,6 +58,7 @@ export function mayRecord(state: GroupState, report: MemberReport): boolean {
   const { tenure } = state;
   if (tenure === undefined || (tenure.stage !== "recording" && tenure.stage !== "serving")) return true;
   const told = new Set(tenure.asking.told ?? []);
-  const needed = [...mustAskNow(state, tenure), ...(report.knownMembers ?? [])];
+  const recorded = (report.knownMembers ?? []).filter((member) => mayHaveCopies(state, member));
+  const needed = [...mustAskNow(state, tenure), ...recorded];
   return tenure.asking.told !== undefined && needed.every((member) => told.has(member));
 }

@@ -7,7 +7,14 @@
  *
  * Must never do: say `down` on anything but a look at the host after the last step has ended.
  */
-import type { AwsDns, AwsVirtualIP, AzureDns, FailoverGroup, LbProbePort } from "../../api/generated/types.ts";
+import type {
+  AwsDns,
+  AwsVirtualIP,
+  AzureDns,
+  FailoverGroup,
+  LbProbePort,
+  MirrorDisk,
+} from "../../api/generated/types.ts";
 import type { KubeApi, KubeObject, ObjectKey } from "../../kube/ports.ts";
 import { keyOf } from "../../kube/ports.ts";
 import { sleep, type Timer } from "../../lib/clock.ts";
@@ -22,6 +29,7 @@ import type { GroupDriver } from "./group-driver.ts";
 import { concerns, GroupSet } from "./group-set.ts";
 import { Leftovers } from "./leftovers.ts";
 import { NodeAddresses } from "./node-addresses.ts";
+import type { CopyWatch } from "../mirror/ports.ts";
 import { type PartPlan, planParts, type ResourceObjects } from "./part-plan.ts";
 import type { PartModules } from "./part-runner.ts";
 import { sameFindings, standbyFindings, watchedPorts } from "./standby-rules.ts";
@@ -50,8 +58,16 @@ export interface WorkerModules extends Omit<PartModules, "nodeAddress"> {
   readonly groups: ObjectStore<FailoverGroup>;
   readonly virtualIps: ObjectStore<AwsVirtualIP>;
   readonly probePorts: ObjectStore<LbProbePort>;
+  /** Absent: disks are not kept in this version. */
+  readonly mirror?: MirrorModules | undefined;
   /** Records whose names are looked up here; absent: none. */
   readonly records?: { readonly AwsDns: ObjectStore<AwsDns>; readonly AzureDns: ObjectStore<AzureDns> } | undefined;
+}
+
+/** A replication engine, and the disks that it keeps. */
+export interface MirrorModules {
+  readonly disks: ObjectStore<MirrorDisk>;
+  readonly copies: CopyWatch;
 }
 
 /** Local facts are also events; this is for the events that were missed, in milliseconds. */
@@ -87,6 +103,7 @@ export class Worker {
     const objects: ResourceObjects = {
       virtualIp: (namespace, name) => modules.virtualIps.get({ namespace, name }),
       probePort: (namespace, name) => modules.probePorts.get({ namespace, name }),
+      isMirrorCarried: modules.mirror !== undefined,
       dnsName: (kind, namespace, name) => modules.records?.[kind].get({ namespace, name }),
     };
     this.#groups = new GroupSet(node, {
@@ -103,6 +120,7 @@ export class Worker {
     const { groups, addresses, guard } = this.#modules;
     groups.onChange((key) => this.#onGroup(key));
     for (const store of this.#objects()) store.onChange(() => this.#soon("replan", 0, () => this.#groups.replan()));
+    this.#modules.mirror?.disks.onChange((key) => this.#groups.diskChanged(key));
     this.#leftovers.stopAll(this.#closing.signal);
     addresses.watch(() => this.#onAddresses(), this.#closing.signal);
     this.#nodeAddresses.want(new Set([this.#node]));
@@ -169,8 +187,13 @@ export class Worker {
 
   /** Of everything that groups refer to. */
   #objects(): Store[] {
-    const { virtualIps, probePorts, records } = this.#modules;
-    return [virtualIps, probePorts, ...(records === undefined ? [] : [records.AwsDns, records.AzureDns])];
+    const { virtualIps, probePorts, records, mirror } = this.#modules;
+    return [
+      virtualIps,
+      probePorts,
+      ...(records === undefined ? [] : [records.AwsDns, records.AzureDns]),
+      ...(mirror === undefined ? [] : [mirror.disks]),
+    ];
   }
 
   #onGroup(key: ObjectKey): void {
