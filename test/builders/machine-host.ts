@@ -12,7 +12,7 @@ import {
   initialGroupState,
   type StepOutcome,
 } from "../../src/nodeagent/worker/group-state.ts";
-import { planParts } from "../../src/nodeagent/worker/part-plan.ts";
+import { planParts, type ResourceObjects } from "../../src/nodeagent/worker/part-plan.ts";
 import { grantTo, type GroupOptions, SESSION, workerGroup, workerObjects } from "./worker-group.ts";
 
 const OK: StepOutcome = { ok: true };
@@ -20,6 +20,8 @@ const OK: StepOutcome = { ok: true };
 export class MachineHost {
   readonly node = "node1";
   group: FailoverGroup;
+  /** What the group's resources refer to, as the watches know it. */
+  objects: ResourceObjects = workerObjects;
   state: GroupState;
   nowMs = 1_000;
   wakeAtMs: number | undefined;
@@ -72,7 +74,7 @@ export class MachineHost {
   }
 
   plans() {
-    return planParts(this.group, workerObjects, this.node);
+    return planParts(this.group, this.objects, this.node);
   }
 
   send(event: GroupEvent): void {

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { FakeAddresses } from "../../../test/fakes/fake-addresses.ts";
+import { FakeClock } from "../../../test/fakes/fake-clock.ts";
+import { FakeProcesses } from "../../../test/fakes/fake-processes.ts";
+import { HardCut } from "../guard/hard-cut.ts";
 import type { Holding } from "../guard-protocol.ts";
 import type { AddressPlan } from "../worker/part-plan.ts";
 import { AddressPart, chooseInterface } from "./address-part.ts";
@@ -27,6 +30,12 @@ function setup(changed: Partial<AddressPlan> = {}) {
   });
   const held: Holding[] = [];
   const guard = { allows: true };
+  const silence: string[] = [];
+  const arp = {
+    isKept: () => Promise.resolve(silence.at(-1)?.startsWith("keep") === true),
+    keep: async (address: string) => void silence.push(`keep ${address} held=${addresses.holds(address)}`),
+    end: async (address: string) => void silence.push(`end ${address} held=${addresses.holds(address)}`),
+  };
   const abort = new AbortController();
   const context = {
     signal: abort.signal,
@@ -43,9 +52,9 @@ function setup(changed: Partial<AddressPlan> = {}) {
   };
   const part = new AddressPart(
     { ...plan, ...changed },
-    { addresses, announcer: addresses, connections: addresses, nodeAddress: () => "10.0.1.10" },
+    { addresses, arp, announcer: addresses, connections: addresses, nodeAddress: () => "10.0.1.10" },
   );
-  return { addresses, held, guard, abort, context, part };
+  return { addresses, silence, held, guard, abort, context, part };
 }
 
 describe("the address of a group", () => {
@@ -93,6 +102,55 @@ describe("the address of a group", () => {
   test("whose interface does not exist says so", async () => {
     const { part, context } = setup({ interfaces: ["ens9"] });
     expect(await part.start(context)).toMatchObject({ ok: false, message: expect.stringMatching(/ens9/) as string });
+  });
+});
+
+describe("the frontend address of Direct Server Return", () => {
+  const frontend = { missingReason: "FrontendMissing", interfaces: ["lo"], address: "10.5.0.200" } as const;
+
+  test("is on the loopback while active, neighbours not being told before, meanwhile or afterwards [REQ 5.1 DSR / floating IP]", async () => {
+    const { part, context, addresses, held, silence } = setup(frontend);
+    expect(await part.start(context)).toEqual({ ok: true });
+    expect(addresses.held.get("lo")).toContain("10.5.0.200");
+    expect(addresses.announced).toEqual([]);
+    expect(held).toEqual([{ kind: "address", interface: "lo", cidr: "10.5.0.200/32" }]);
+    expect(await part.check()).toEqual({ result: "good" });
+    expect(await part.stop(context)).toEqual({ ok: true });
+    expect(addresses.holds("10.5.0.200")).toBe(false);
+    expect(silence).toEqual(["keep 10.5.0.200 held=false", "end 10.5.0.200 held=false"]);
+  });
+
+  test("is missing when it is on another interface, or when neighbours may learn it", async () => {
+    const { part, context, addresses, silence } = setup(frontend);
+    addresses.tamper("eth0", "10.5.0.200", "add");
+    expect(await part.check()).toMatchObject({ result: "bad", reason: "FrontendMissing" });
+    await part.start(context);
+    expect(await part.check()).toEqual({ result: "good" });
+    silence.push("somebody changed the settings");
+    expect(await part.check()).toMatchObject({ result: "bad", reason: "FrontendMissing", isProven: true });
+  });
+
+  test("is a failed activation when neighbours cannot be kept from learning it", async () => {
+    const { part, context, addresses, silence } = setup(frontend);
+    Object.defineProperty(silence, "push", {
+      value: () => {
+        throw new Error("read-only /proc/sys");
+      },
+    });
+    expect(await part.start(context)).toMatchObject({ ok: false, message: "read-only /proc/sys" });
+    expect(addresses.holds("10.5.0.200")).toBe(false);
+  });
+
+  test("is removed by the guard's hard cut when the worker hangs", async () => {
+    const { part, context, addresses, held } = setup(frontend);
+    await part.start(context);
+    const cut = new HardCut(
+      { commandEnvironment: {} },
+      { processes: new FakeProcesses(), addresses, connections: addresses, clock: new FakeClock() },
+    );
+    expect(await cut.proof(held)).toContain("address 10.5.0.200 is on lo");
+    await cut.attempt(held, () => undefined);
+    expect(addresses.holds("10.5.0.200")).toBe(false);
   });
 });
 

@@ -1,6 +1,9 @@
 /**
  * A group's address on this node: `address/32` on the interface that carries the node's traffic, announced to the
  * neighbours. Going down cuts the connections to it before it is removed: the kernel would keep them.
+ *
+ * The frontend address of Direct Server Return goes on the loopback instead, and the neighbours must not learn it from here:
+ * the silence about it begins before it is there and ends after it is gone (LVS direct routing, "the ARP problem").
  */
 import { messageOf } from "../../lib/errors.ts";
 import type { Holding } from "../guard-protocol.ts";
@@ -18,6 +21,7 @@ import type { AddressPlan } from "../worker/part-plan.ts";
 import {
   type AddressAnnouncer,
   type AddressPort,
+  type ArpSilence,
   holdersOf,
   type InterfaceFacts,
   type ServiceConnections,
@@ -27,6 +31,8 @@ export interface AddressPartModules {
   readonly addresses: AddressPort;
   readonly announcer: AddressAnnouncer;
   readonly connections: ServiceConnections;
+  /** Absent: nobody on the wire learns anything from this host (no kernel, no ARP). */
+  readonly arp?: ArpSilence;
   /** The node's own address, as far as it is known. */
   readonly nodeAddress: () => string | undefined;
 }
@@ -51,15 +57,16 @@ export class AddressPart implements LocalPart {
   }
 
   async start(context: StepContext): Promise<StepOutcome> {
-    const { addresses, announcer } = this.#modules;
+    const { addresses, announcer, arp } = this.#modules;
     const { address } = this.#plan;
     try {
       const chosen = await this.#chooseInterface();
       if (chosen === undefined) return failed("ActivationFailed", this.#noInterface());
       if (!(await context.hold(holding(chosen, address)))) return GUARD_REFUSED;
       if (context.signal.aborted) return failed("ActivationFailed", "ended early");
+      if (this.#isFrontend) await arp?.keep(address);
       await addresses.add(chosen, address);
-      announcer.announce(chosen, address);
+      if (!this.#isFrontend) announcer.announce(chosen, address);
       return DONE;
     } catch (thrown) {
       return failed("ActivationFailed", messageOf(thrown));
@@ -67,7 +74,7 @@ export class AddressPart implements LocalPart {
   }
 
   async stop(context: StopContext): Promise<StepOutcome> {
-    const { addresses, connections } = this.#modules;
+    const { addresses, connections, arp } = this.#modules;
     const { address } = this.#plan;
     try {
       const holders = holdersOf(await addresses.interfaces(), address);
@@ -77,6 +84,7 @@ export class AddressPart implements LocalPart {
       const left = holdersOf(await addresses.interfaces(), address);
       if (left.length > 0) return failed("Deactivating", `${address} is still on ${left.join(", ")}`);
       for (const name of holders) context.released(holding(name, address));
+      if (this.#isFrontend) await arp?.end(address);
       return DONE;
     } catch (thrown) {
       return failed("Deactivating", messageOf(thrown));
@@ -98,23 +106,36 @@ export class AddressPart implements LocalPart {
   }
 
   async check(): Promise<Reading> {
-    const { address, missingReason } = this.#plan;
+    const { addresses, arp } = this.#modules;
+    const { address } = this.#plan;
     try {
-      const isHeld = holdersOf(await this.#modules.addresses.interfaces(), address).length > 0;
-      if (isHeld) return { result: "good" };
-      return {
-        result: "bad",
-        reason: missingReason,
-        message: `${address} is not on any interface of this node`,
-        isProven: true,
-      };
+      const holders = holdersOf(await addresses.interfaces(), address);
+      if (!this.#isFrontend)
+        return holders.length > 0 ? { result: "good" } : this.#bad(`${address} is not on any interface of this node`);
+      // On another interface, or without the silence, neighbours would be told that it is here.
+      if (!holders.includes(this.#loopback)) return this.#bad(`${address} is not on the loopback of this node`);
+      if ((await arp?.isKept()) === false) return this.#bad(`neighbours may learn ${address} from this node by ARP`);
+      return { result: "good" };
     } catch (thrown) {
       return { result: "unknown", message: messageOf(thrown) };
     }
   }
 
+  #bad(message: string): Reading {
+    return { result: "bad", reason: this.#plan.missingReason, message, isProven: true };
+  }
+
+  get #isFrontend(): boolean {
+    return this.#plan.missingReason === "FrontendMissing";
+  }
+
+  get #loopback(): string {
+    return this.#modules.addresses.loopback ?? "lo";
+  }
+
   async #chooseInterface(): Promise<string | undefined> {
     const { addresses, nodeAddress } = this.#modules;
+    if (this.#isFrontend) return this.#loopback;
     return chooseInterface(await addresses.interfaces(), this.#plan.interfaces, nodeAddress());
   }
 

@@ -34,6 +34,8 @@ export class AddressError extends CodedError<AddressErrorDetail> {
 }
 
 export interface AddressPort {
+  /** Name of the loopback, where frontend addresses of Direct Server Return go. Absent: `lo`. */
+  readonly loopback?: string;
   /** A fresh read. Throws `AddressError` (`Unavailable`). */
   interfaces(): Promise<readonly InterfaceFacts[]>;
   /** Resolves with the fresh read that shows `address/32` on the interface; also when it was there before. */
@@ -52,6 +54,19 @@ export interface AddressAnnouncer {
 }
 
 export const silentAnnouncer: AddressAnnouncer = { announce: () => undefined };
+
+/**
+ * Keeps neighbours from learning the addresses of the loopback from this node: the frontend of a load balancer with Direct
+ * Server Return belongs to the load balancer on the wire, though every answer leaves this node with it as its source.
+ */
+export interface ArpSilence {
+  /** Resolves when neighbours are neither answered nor asked with `address`. Idempotent. Throws `AddressError`. */
+  keep(address: string): Promise<void>;
+  /** Whether it still is so: somebody may have changed the settings. Throws `AddressError`. */
+  isKept(): Promise<boolean>;
+  /** Puts back what was found, once no address needs it any more. Never throws: silence does no harm. */
+  end(address: string): Promise<void>;
+}
 
 /** Ends TCP connections of a service that stops being served here, so that clients and load balancers reconnect at once. */
 export interface ServiceConnections {

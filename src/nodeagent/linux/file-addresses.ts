@@ -11,6 +11,7 @@ import { AddressError, addressLabel, type AddressPort, type InterfaceFacts } fro
 export const FILE_INTERFACE = "file0";
 
 export class FileAddresses implements AddressPort {
+  readonly loopback = FILE_INTERFACE;
   readonly #path: string;
   /** Known to this life only: the file has no place for labels. */
   readonly #unmarked = new Set<string>();

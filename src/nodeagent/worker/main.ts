@@ -2,6 +2,7 @@
  * `understudy agent-worker`: the guard's child. Wires the worker to the host, the API server and the channel to its
  * guard. When the channel closes the guard is gone, and everything goes down.
  */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AWS_DNS, AWS_VIRTUAL_IP, AZURE_DNS, FAILOVER_GROUP, LB_PROBE_PORT } from "../../api/kinds.ts";
 import type { AwsDns, AwsVirtualIP, AzureDns, FailoverGroup, LbProbePort } from "../../api/generated/types.ts";
@@ -14,7 +15,9 @@ import { inClusterServer, SERVICE_ACCOUNT_FILES, tokenConnection } from "../../k
 import type { Logger } from "../../lib/log.ts";
 import { type AddressPort, type ServiceConnections, silentAnnouncer } from "../address/port.ts";
 import type { GuardToWorker, WorkerToGuard } from "../guard-protocol.ts";
+import { DurableFile } from "../guard/durable-file.ts";
 import { LinuxAddresses } from "../linux/addresses.ts";
+import { LinuxArpSilence } from "../linux/arp-silence.ts";
 import { LinuxCommands } from "../linux/commands.ts";
 import { LinuxConnections } from "../linux/connections.ts";
 import { LinuxIsolationTargets } from "../linux/isolation-targets.ts";
@@ -97,6 +100,7 @@ function hostOf(options: WorkerOptions, log: Logger) {
   const noConnections: ServiceConnections = { reset: () => Promise.resolve(false) };
   return {
     addresses,
+    ...(isFile ? {} : { arp: arpOf(options, log) }),
     announcer: isFile ? silentAnnouncer : new GratuitousArp({ addresses, clock, log }),
     connections: isFile ? noConnections : new LinuxConnections({ log }),
     listeners: new LinuxListeners({ bindAddress: options.probeAddress }, { clock }),
@@ -106,6 +110,15 @@ function hostOf(options: WorkerOptions, log: Logger) {
     resolver: new LinuxNames({ hostRoot }, { clock }),
     journal: new FileJournal(join(options.stateFolder, "commands.json")),
   };
+}
+
+function arpOf(options: WorkerOptions, log: Logger): LinuxArpSilence {
+  const record = new DurableFile(join(options.stateFolder, "arp.json"));
+  const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  const silence = new LinuxArpSilence({ bootId }, { record, log });
+  // The guard has taken down what an earlier life had up.
+  void silence.restore();
+  return silence;
 }
 
 async function connectionOf(options: WorkerOptions) {

@@ -113,14 +113,30 @@ export function planParts(group: FailoverGroup, objects: ResourceObjects, node: 
       needs: [],
     }));
   }
-  return drafts.map((draft) => ({ ...draft, needs: needsOf(draft, drafts, order.halves) }));
+  const defaults = new Set(
+    group.spec.resources.flatMap(({ name, dependsOn }) => (dependsOn === undefined ? [name] : [])),
+  );
+  return drafts.map((draft) => {
+    const needs = needsOf(draft, drafts, order.halves);
+    const isDefault = draft.kind === "command" && defaults.has(draft.resource);
+    return { ...draft, needs: isDefault ? [...needs, ...frontendsOf(drafts)] : needs };
+  });
+}
+
+/** A service may bind to a frontend address: in the default order it starts after it, as after an AwsVirtualIP's. */
+function frontendsOf(drafts: readonly PartPlan[]): Need[] {
+  return drafts.filter(isFrontend).map(({ key }) => ({ half: "local", part: key }));
+}
+
+function isFrontend(draft: PartPlan): boolean {
+  return draft.kind === "address" && draft.missingReason === "FrontendMissing";
 }
 
 function needsOf(draft: PartPlan, drafts: readonly PartPlan[], halves: readonly ResourceHalf[]): Need[] {
   const own = halves.find((half) => half.id === halfId(draft.resource, "local"));
   const wanted = halves.filter((half) => own?.after.includes(half.id) === true);
   // A frontend address must be there before the service that binds to it, as an AwsVirtualIP's (API.md 7.4).
-  const isEarly = draft.kind === "address" && draft.missingReason === "FrontendMissing";
+  const isEarly = isFrontend(draft);
   const needs = wanted
     .filter((half) => !isEarly || half.kind === "MirrorDisk")
     .flatMap((half): Need[] =>
