@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { registerDump } from "./dump.ts";
 import { registerExplain } from "./explain.ts";
 import { registerMove } from "./move.ts";
+import { registerPreflight } from "./preflight.ts";
 import { registerStatus } from "./status.ts";
 import { registerValidate } from "./validate.ts";
 
@@ -29,6 +30,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .addHelpText("after", PROCESS_HELP)
     .exitOverride();
   registerValidate(program);
+  registerPreflight(program);
   registerStatus(program);
   registerMove(program);
   registerExplain(program);

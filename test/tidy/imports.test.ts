@@ -13,7 +13,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "controller/main.ts": ["lib", "kube", "api", "host", "cloud", "controller", "reconcilers"],
   reconcilers: ["lib", "api", "kube", "controller", "cloud"],
   nodeagent: ["lib", "api", "kube", "host"],
-  cli: ["lib", "api", "kube", "host", "reconcilers/failover-group", "reconcilers/shared"],
+  cli: [
+    "lib",
+    "api",
+    "kube",
+    "host",
+    "cloud/permissions",
+    "cloud/fencing-ports.ts",
+    "cloud/vm-ref.ts",
+    "reconcilers/failover-group",
+    "reconcilers/shared",
+  ],
   console: ["lib", "api", "kube"],
   sandbox: ["lib", "api", "kube", "host"],
 };
