@@ -10,10 +10,13 @@ import { build, type Plugin } from "esbuild";
 
 const EXPORTS = [
   "EC2Client",
+  "AssociateAddressCommand",
+  "DescribeAddressesCommand",
   "DescribeInstancesCommand",
   "DescribeNetworkInterfacesCommand",
   "DescribeRouteTablesCommand",
   "DescribeVpcsCommand",
+  "DisassociateAddressCommand",
   "ModifyNetworkInterfaceAttributeCommand",
   "ReplaceRouteCommand",
   "StartInstancesCommand",

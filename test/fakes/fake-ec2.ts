@@ -8,6 +8,7 @@ import { toCloudError } from "../../src/cloud/aws/ec2-errors.ts";
 import type {
   CloudCallOptions,
   Ec2Port,
+  ElasticIp,
   Instance,
   NetworkInterface,
   RouteTable,
@@ -18,6 +19,7 @@ import type { CloudErrorCode } from "../../src/cloud/errors.ts";
 import { Ec2Error } from "../../src/sandbox/ec2/ports.ts";
 import { ownedBy, routeWithState } from "../../src/sandbox/ec2/state-edits.ts";
 import { VirtualEc2 } from "../../src/sandbox/ec2/virtual-ec2.ts";
+import { FakeElasticIps } from "./fake-elastic-ips.ts";
 import { seededRandom } from "./seeded-random.ts";
 
 export const VIP_CIDR = "10.1.0.20/32";
@@ -80,6 +82,7 @@ export function smallVpc(clock: Clock, region = "eu-central-1"): SmallVpc {
 export class FakeEc2 implements Ec2Port {
   readonly #ec2: VirtualEc2;
   readonly #scripted: { readonly action: string; readonly outcome: FakeOutcome; left: number }[] = [];
+  readonly elasticIps = new FakeElasticIps();
   /** Every call that was made, in order, as `Action argument...`. */
   readonly calls: string[] = [];
 
@@ -151,6 +154,7 @@ export class FakeEc2 implements Ec2Port {
             : [...networkInterfaces.values()].filter((eni) => eni.attachment?.instanceId === query.instanceId);
         return enis.map(({ attachment, ...eni }) => ({
           ...eni,
+          ...this.elasticIps.publicIpOf(eni.networkInterfaceId),
           ...(attachment === undefined
             ? {}
             : { attachedInstanceId: attachment.instanceId, deviceIndex: attachment.deviceIndex }),
@@ -183,6 +187,33 @@ export class FakeEc2 implements Ec2Port {
   async setSourceDestCheck(networkInterfaceId: string, enabled: boolean, options: CloudCallOptions): Promise<void> {
     await this.#call("ModifyNetworkInterfaceAttribute", `${networkInterfaceId} ${enabled}`, options, undefined, () =>
       this.#ec2.setSourceDestCheck(networkInterfaceId, enabled),
+    );
+  }
+
+  describeAddresses(allocationIds: readonly string[], options: CloudCallOptions): Promise<ElasticIp[]> {
+    return this.#call("DescribeAddresses", allocationIds.join(","), options, [], () =>
+      this.elasticIps.find(allocationIds),
+    );
+  }
+
+  async associateAddress(
+    { allocationId, networkInterfaceId }: Parameters<Ec2Port["associateAddress"]>[0],
+    options: CloudCallOptions,
+  ): Promise<void> {
+    await this.#call("AssociateAddress", `${allocationId} ${networkInterfaceId}`, options, undefined, () => {
+      ids(
+        this.#ec2.state.networkInterfaces,
+        [networkInterfaceId],
+        "InvalidNetworkInterfaceID.NotFound",
+        "networkInterface ID",
+      );
+      this.elasticIps.associate(allocationId, networkInterfaceId);
+    });
+  }
+
+  async disassociateAddress(associationId: string, options: CloudCallOptions): Promise<void> {
+    await this.#call("DisassociateAddress", associationId, options, undefined, () =>
+      this.elasticIps.disassociate(associationId),
     );
   }
 

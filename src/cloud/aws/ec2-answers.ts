@@ -1,5 +1,6 @@
 /** The SDK's answers as plain values. Everything in an answer is optional by its type; what we cannot do without and is missing is a `CallFailed`. */
 import type {
+  Address as SdkAddress,
   Instance as SdkInstance,
   InstanceStateChange,
   NetworkInterface as SdkNetworkInterface,
@@ -7,7 +8,7 @@ import type {
   Vpc as SdkVpc,
 } from "@aws-sdk/client-ec2";
 import { CloudError } from "../errors.ts";
-import type { Instance, NetworkInterface, PowerChange, RouteTable, VpcFacts } from "./ports.ts";
+import type { ElasticIp, Instance, NetworkInterface, PowerChange, RouteTable, VpcFacts } from "./ports.ts";
 
 export function vpcFacts(vpc: SdkVpc): VpcFacts {
   const associated = (vpc.CidrBlockAssociationSet ?? [])
@@ -38,6 +39,7 @@ export function networkInterface(eni: SdkNetworkInterface): NetworkInterface {
   const action = "DescribeNetworkInterfaces";
   const instanceId = eni.Attachment?.InstanceId;
   const deviceIndex = eni.Attachment?.DeviceIndex;
+  const { PublicIp, AllocationId } = eni.Association ?? {};
   return {
     networkInterfaceId: present(eni.NetworkInterfaceId, action, "NetworkInterfaceId"),
     vpcId: present(eni.VpcId, action, "VpcId"),
@@ -48,6 +50,20 @@ export function networkInterface(eni: SdkNetworkInterface): NetworkInterface {
     sourceDestCheck: eni.SourceDestCheck ?? true,
     ...(instanceId === undefined ? {} : { attachedInstanceId: instanceId }),
     ...(deviceIndex === undefined ? {} : { deviceIndex }),
+    ...(PublicIp === undefined
+      ? {}
+      : { publicIp: { address: PublicIp, ...(AllocationId === undefined ? {} : { allocationId: AllocationId }) } }),
+  };
+}
+
+/** An empty string is how some answers say "none". */
+export function elasticIp(address: SdkAddress): ElasticIp {
+  const { AssociationId = "", NetworkInterfaceId = "" } = address;
+  return {
+    allocationId: present(address.AllocationId, "DescribeAddresses", "AllocationId"),
+    publicIp: present(address.PublicIp, "DescribeAddresses", "PublicIp"),
+    ...(AssociationId === "" ? {} : { associationId: AssociationId }),
+    ...(NetworkInterfaceId === "" ? {} : { networkInterfaceId: NetworkInterfaceId }),
   };
 }
 

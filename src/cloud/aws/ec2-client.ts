@@ -8,11 +8,12 @@
 import type { DescribeRouteTablesCommandInput, EC2Client } from "@aws-sdk/client-ec2";
 import type { CallTimes } from "../call-times.ts";
 import { CloudError } from "../errors.ts";
-import { instance, networkInterface, powerChange, routeTable, vpcFacts } from "./ec2-answers.ts";
+import { elasticIp, instance, networkInterface, powerChange, routeTable, vpcFacts } from "./ec2-answers.ts";
 import type {
   CloudCallOptions,
   Ec2Port,
   Ec2PowerPort,
+  ElasticIp,
   Instance,
   NetworkInterface,
   PowerChange,
@@ -125,6 +126,37 @@ export class Ec2SdkClient implements Ec2Port, Ec2PowerPort {
     const input = { NetworkInterfaceId: networkInterfaceId, SourceDestCheck: { Value: enabled }, ...dryRun(options) };
     await this.#caller.call("ModifyNetworkInterfaceAttribute", "write", options, (abortSignal) =>
       this.#client.send(new this.#sdk.ModifyNetworkInterfaceAttributeCommand(input), { abortSignal }),
+    );
+  }
+
+  /** One call, however many addresses: DescribeAddresses has no pages (EC2 API reference). */
+  async describeAddresses(allocationIds: readonly string[], options: CloudCallOptions): Promise<ElasticIp[]> {
+    const input = { ...(allocationIds.length === 0 ? {} : { AllocationIds: [...allocationIds] }), ...dryRun(options) };
+    const answer = await this.#caller.call("DescribeAddresses", "read", options, (abortSignal) =>
+      this.#client.send(new this.#sdk.DescribeAddressesCommand(input), { abortSignal }),
+    );
+    return (answer?.Addresses ?? []).map(elasticIp);
+  }
+
+  async associateAddress(
+    association: Parameters<Ec2Port["associateAddress"]>[0],
+    options: CloudCallOptions,
+  ): Promise<void> {
+    const input = {
+      AllocationId: association.allocationId,
+      NetworkInterfaceId: association.networkInterfaceId,
+      AllowReassociation: true,
+      ...dryRun(options),
+    };
+    await this.#caller.call("AssociateAddress", "write", options, (abortSignal) =>
+      this.#client.send(new this.#sdk.AssociateAddressCommand(input), { abortSignal }),
+    );
+  }
+
+  async disassociateAddress(associationId: string, options: CloudCallOptions): Promise<void> {
+    const input = { AssociationId: associationId, ...dryRun(options) };
+    await this.#caller.call("DisassociateAddress", "write", options, (abortSignal) =>
+      this.#client.send(new this.#sdk.DisassociateAddressCommand(input), { abortSignal }),
     );
   }
 

@@ -1,23 +1,25 @@
 /**
  * What is known about one region of EC2 under one identity: every read goes through a `ReadCache`, so that many virtual
- * IPs cost one `DescribeRouteTables` per VPC and interval, and an activation can start from the last good answer
+ * IPs cost one `DescribeRouteTables` per VPC and interval, many Elastic IPs one `DescribeAddresses`, and an activation can start from the last good answer
  * without asking anything.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { CallTimes } from "../call-times.ts";
 import { ReadCache } from "../read-cache.ts";
 import type { Read, ReadWish } from "../read-cache.ts";
-import type { Ec2Port, NetworkInterface, RouteTable, VpcFacts } from "./ports.ts";
+import type { Ec2Port, ElasticIp, NetworkInterface, RouteTable, VpcFacts } from "./ports.ts";
 
 export type { ReadWish };
 
 export type RouteId = Parameters<Ec2Port["replaceRoute"]>[0];
+export type Association = Parameters<Ec2Port["associateAddress"]>[0];
 
 export class Ec2Knowledge {
   readonly #ec2: Ec2Port & { callTimes?: () => CallTimes | undefined };
   readonly #routeTables: ReadCache<RouteTable[]>;
   readonly #vpcs: ReadCache<VpcFacts[]>;
   readonly #networkInterfaces: ReadCache<NetworkInterface[]>;
+  readonly #addresses: ReadCache<ElasticIp[]>;
   readonly #permissions: ReadCache<true>;
 
   constructor(ec2: Ec2Port & { callTimes?: () => CallTimes | undefined }, clock: Clock) {
@@ -25,6 +27,7 @@ export class Ec2Knowledge {
     this.#routeTables = new ReadCache(clock);
     this.#vpcs = new ReadCache(clock);
     this.#networkInterfaces = new ReadCache(clock);
+    this.#addresses = new ReadCache(clock);
     this.#permissions = new ReadCache(clock);
   }
 
@@ -68,5 +71,35 @@ export class Ec2Knowledge {
   async switchSourceDestCheckOff(networkInterfaceId: string, timeoutMs: number): Promise<void> {
     await this.#ec2.setSourceDestCheck(networkInterfaceId, false, { timeoutMs });
     this.#networkInterfaces.invalidateAll();
+  }
+
+  /** Every Elastic IP of the region: one call for all of them. */
+  addresses(wish: ReadWish): Promise<Read<ElasticIp[]>> {
+    return this.#addresses.ask("", wish, () => this.#ec2.describeAddresses([], wish));
+  }
+
+  /** Resolves when this identity may associate the address so; rejects with `NotAuthorized` when not. Changes nothing. */
+  mayAssociate(association: Association, wish: ReadWish): Promise<Read<true>> {
+    const key = `${association.allocationId} ${association.networkInterfaceId}`;
+    return this.#permissions.ask(key, wish, async () => {
+      await this.#ec2.associateAddress(association, { timeoutMs: wish.timeoutMs, dryRun: true });
+      return true as const;
+    });
+  }
+
+  /** As `mayAssociate`, of undoing an association. */
+  mayDisassociate(associationId: string, wish: ReadWish): Promise<Read<true>> {
+    return this.#permissions.ask(associationId, wish, async () => {
+      await this.#ec2.disassociateAddress(associationId, { timeoutMs: wish.timeoutMs, dryRun: true });
+      return true as const;
+    });
+  }
+
+  associateAddress(association: Association, timeoutMs: number): Promise<void> {
+    return this.#ec2.associateAddress(association, { timeoutMs });
+  }
+
+  disassociateAddress(associationId: string, timeoutMs: number): Promise<void> {
+    return this.#ec2.disassociateAddress(associationId, { timeoutMs });
   }
 }

@@ -4,10 +4,13 @@
  * (`scripts/generate/ec2-sdk.ts` says why).
  */
 export {
+  AssociateAddressCommand,
+  DescribeAddressesCommand,
   DescribeInstancesCommand,
   DescribeNetworkInterfacesCommand,
   DescribeRouteTablesCommand,
   DescribeVpcsCommand,
+  DisassociateAddressCommand,
   EC2Client,
   ModifyNetworkInterfaceAttributeCommand,
   ReplaceRouteCommand,

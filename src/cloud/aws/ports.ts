@@ -42,6 +42,21 @@ export interface NetworkInterface {
   readonly attachedInstanceId?: string;
   /** 0 is the primary interface of the instance. */
   readonly deviceIndex?: number;
+  /** The public address that leads to its primary private address. */
+  readonly publicIp?: {
+    readonly address: string;
+    /** Of the Elastic IP; undefined: an address that AWS assigned by itself. */
+    readonly allocationId?: string;
+  };
+}
+
+/** An Elastic IP of the account in this region. */
+export interface ElasticIp {
+  readonly allocationId: string;
+  readonly publicIp: string;
+  /** While it is associated; every association has a new id. */
+  readonly associationId?: string;
+  readonly networkInterfaceId?: string;
 }
 
 export interface Instance {
@@ -72,6 +87,15 @@ export interface Ec2Port {
     options: CloudCallOptions,
   ): Promise<void>;
   setSourceDestCheck(networkInterfaceId: string, enabled: boolean, options: CloudCallOptions): Promise<void>;
+  /** None given: every Elastic IP of the region. */
+  describeAddresses(allocationIds: readonly string[], options: CloudCallOptions): Promise<ElasticIp[]>;
+  /** Leads the Elastic IP to the interface's primary private address, taking it from where it is. A repetition changes nothing. */
+  associateAddress(
+    association: { readonly allocationId: string; readonly networkInterfaceId: string },
+    options: CloudCallOptions,
+  ): Promise<void>;
+  /** Undoes exactly this association; `NotFound` when it is not there any more. */
+  disassociateAddress(associationId: string, options: CloudCallOptions): Promise<void>;
 }
 
 /** What an instance was and is, as the answer to a change of its power says. A dry run has no states. */

@@ -25,10 +25,13 @@ const EVERYWHERE: AwsPermission = { service: "ec2", resources: [] };
 const onZone: AwsPermission = { service: "route53", resources: ["hostedzone"] };
 
 export const AWS_CALLS: Readonly<Record<AwsCall, AwsPermission>> = {
+  AssociateAddress: { service: "ec2", resources: ["elastic-ip", "network-interface"] },
+  DescribeAddresses: EVERYWHERE,
   DescribeInstances: EVERYWHERE,
   DescribeNetworkInterfaces: EVERYWHERE,
   DescribeRouteTables: EVERYWHERE,
   DescribeVpcs: EVERYWHERE,
+  DisassociateAddress: { service: "ec2", resources: ["elastic-ip", "network-interface"] },
   ModifyNetworkInterfaceAttribute: { service: "ec2", resources: ["network-interface"] },
   ReplaceRoute: { service: "ec2", resources: ["route-table"] },
   StartInstances: { service: "ec2", resources: ["instance"] },

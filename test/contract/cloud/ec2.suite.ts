@@ -17,6 +17,8 @@ export interface Ec2World {
   readonly eni1: string;
   readonly eni2: string;
   readonly instanceId: string;
+  /** An Elastic IP that is associated with nothing; undefined where `KnownDeviations` says so. */
+  readonly elasticIp?: { readonly allocationId: string; readonly publicIp: string };
 }
 
 const CALL = { timeoutMs: 5_000 };
@@ -35,6 +37,8 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
 /** Where somebody else's emulator is known to differ from AWS: the sentence that the skipped test carries. */
 export interface KnownDeviations {
   readonly dryRun?: string;
+  /** Elastic IPs altogether. */
+  readonly elasticIp?: string;
 }
 
 export function ec2Contract(name: string, makeWorld: () => Promise<Ec2World>, deviations: KnownDeviations = {}): void {
@@ -137,6 +141,80 @@ export function ec2Contract(name: string, makeWorld: () => Promise<Ec2World>, de
           ec2.replaceRoute({ routeTableId, destinationCidr: "10.99.99.99/32", networkInterfaceId: eni2 }, CALL),
         ),
       ).toBe("InvalidRequest ReplaceRoute InvalidParameterValue");
+    });
+
+    const noElasticIp = deviations.elasticIp === undefined ? "" : ` (skipped: ${deviations.elasticIp})`;
+    const elastic = async (): Promise<Required<Ec2World>> => {
+      const { elasticIp, ...world } = await makeWorld();
+      if (elasticIp === undefined) throw new Error("this world has no Elastic IP");
+      return { ...world, elasticIp };
+    };
+
+    it.skipIf(noElasticIp !== "")(`associates an Elastic IP, and again without harm${noElasticIp}`, async () => {
+      const { ec2, elasticIp, eni1 } = await elastic();
+      const { allocationId, publicIp } = elasticIp;
+      expect(await ec2.describeAddresses([allocationId], CALL)).toEqual([elasticIp]);
+      const association = { allocationId, networkInterfaceId: eni1 };
+      await ec2.associateAddress(association, CALL);
+      await ec2.associateAddress(association, CALL);
+      const [found] = await ec2.describeAddresses([allocationId], CALL);
+      expect(found).toMatchObject({ allocationId, publicIp, networkInterfaceId: eni1 });
+      expect(found?.associationId).toMatch(/^eipassoc-/);
+      const all = await ec2.describeAddresses([], CALL);
+      expect(all).toContainEqual(found);
+      const [eni] = await ec2.describeNetworkInterfaces({ ids: [eni1] }, CALL);
+      expect(eni?.publicIp).toEqual({ address: publicIp, allocationId });
+    });
+
+    it.skipIf(noElasticIp !== "")(`takes an Elastic IP from another interface in one call${noElasticIp}`, async () => {
+      const { ec2, elasticIp, eni1, eni2 } = await elastic();
+      const { allocationId } = elasticIp;
+      await ec2.associateAddress({ allocationId, networkInterfaceId: eni1 }, CALL);
+      const [before] = await ec2.describeAddresses([allocationId], CALL);
+      await ec2.associateAddress({ allocationId, networkInterfaceId: eni2 }, CALL);
+      const [after] = await ec2.describeAddresses([allocationId], CALL);
+      expect(after?.networkInterfaceId).toBe(eni2);
+      expect(after?.associationId).not.toBe(before?.associationId);
+      const [eni] = await ec2.describeNetworkInterfaces({ ids: [eni1] }, CALL);
+      expect(eni?.publicIp).toBeUndefined();
+    });
+
+    it.skipIf(noElasticIp !== "")(`undoes exactly the association that is named${noElasticIp}`, async () => {
+      const { ec2, elasticIp, eni1, eni2 } = await elastic();
+      const { allocationId } = elasticIp;
+      await ec2.associateAddress({ allocationId, networkInterfaceId: eni1 }, CALL);
+      const [first] = await ec2.describeAddresses([allocationId], CALL);
+      await ec2.associateAddress({ allocationId, networkInterfaceId: eni2 }, CALL);
+      const [second] = await ec2.describeAddresses([allocationId], CALL);
+      expect(await codeOf(ec2.disassociateAddress(first?.associationId ?? "", CALL))).toBe(
+        "NotFound DisassociateAddress InvalidAssociationID.NotFound",
+      );
+      expect(await ec2.describeAddresses([allocationId], CALL)).toEqual([second]);
+      await ec2.disassociateAddress(second?.associationId ?? "", CALL);
+      expect(await ec2.describeAddresses([allocationId], CALL)).toEqual([elasticIp]);
+    });
+
+    const dryElastic = noElasticIp === "" ? dryRun : noElasticIp;
+    it.skipIf(dryElastic !== "")(`changes no association in a dry run${dryElastic}`, async () => {
+      const { ec2, elasticIp, eni1 } = await elastic();
+      const { allocationId } = elasticIp;
+      await ec2.associateAddress({ allocationId, networkInterfaceId: eni1 }, { ...CALL, dryRun: true });
+      expect(await ec2.describeAddresses([allocationId], CALL)).toEqual([elasticIp]);
+    });
+
+    it.skipIf(noElasticIp !== "")(`says NotFound for an unknown allocation or interface${noElasticIp}`, async () => {
+      const { ec2, elasticIp, eni1 } = await elastic();
+      const missing = "0123456789abcdef0";
+      const { allocationId } = elasticIp;
+      expect(await codeOf(ec2.describeAddresses([`eipalloc-${missing}`], CALL))).toBe(
+        "NotFound DescribeAddresses InvalidAllocationID.NotFound",
+      );
+      expect(
+        await codeOf(ec2.associateAddress({ allocationId: `eipalloc-${missing}`, networkInterfaceId: eni1 }, CALL)),
+      ).toBe("NotFound AssociateAddress InvalidAllocationID.NotFound");
+      expect(await codeOf(ec2.associateAddress({ allocationId, networkInterfaceId: `eni-${missing}` }, CALL))).toBe(
+        "NotFound AssociateAddress InvalidNetworkInterfaceID.NotFound",
+      );
     });
   });
 }

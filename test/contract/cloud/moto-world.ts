@@ -1,5 +1,6 @@
 /** The contract's world on a moto server (its own VPC per test, so that nothing has to be removed). */
 import {
+  AllocateAddressCommand,
   AssociateRouteTableCommand,
   CreateNetworkInterfaceCommand,
   CreateRouteCommand,
@@ -48,6 +49,7 @@ export async function makeMotoWorld(
     tableIds.push(RouteTableId);
   }
   await sdk.send(new AssociateRouteTableCommand({ RouteTableId: given(tableIds[0]), SubnetId: subnetId }));
+  const address = await sdk.send(new AllocateAddressCommand({ Domain: "vpc" }));
   sdk.destroy();
   return {
     ec2: await connect({ region: REGION, endpoint, credentials: CREDENTIALS }),
@@ -58,5 +60,6 @@ export async function makeMotoWorld(
     eni1,
     eni2: given(second.NetworkInterface?.NetworkInterfaceId),
     instanceId: given(instance?.InstanceId),
+    elasticIp: { allocationId: given(address.AllocationId), publicIp: given(address.PublicIp) },
   };
 }

@@ -124,6 +124,13 @@ export class SimCloud {
         this.#call(process, "ModifyNetworkInterfaceAttribute", undefined, options, () =>
           fake.setSourceDestCheck(eniId, isOn, options),
         ),
+      describeAddresses: read("DescribeAddresses", (...args) => fake.describeAddresses(...args)),
+      associateAddress: (association, options) =>
+        this.#call(process, "AssociateAddress", undefined, options, () => fake.associateAddress(association, options)),
+      disassociateAddress: (associationId, options) =>
+        this.#call(process, "DisassociateAddress", undefined, options, () =>
+          fake.disassociateAddress(associationId, options),
+        ),
     };
   }
 

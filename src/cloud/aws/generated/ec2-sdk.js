@@ -284,16 +284,24 @@ var EC2ServiceException = class _EC2ServiceException extends __ServiceException 
 };
 
 // node_modules/@aws-sdk/client-ec2/dist-es/schemas/schemas_0.js
+var _A = "Address";
+var _AARs = "AssociateAddressRequest";
+var _AARss = "AssociateAddressResult";
+var _AAsso = "AssociateAddress";
 var _ABV = "AttributeBooleanValue";
 var _AESS = "AttachmentEnaSrdSpecification";
 var _AESUS = "AttachmentEnaSrdUdpSpecification";
 var _AGV = "ApiGatewayV2";
+var _AIL = "AllocationIdList";
 var _AId = "AdditionalInfo";
 var _AIl = "AllocationId";
+var _AIll = "AllocationIds";
 var _AIs = "AssociationId";
 var _AItt = "AttachmentId";
 var _ALI = "AmiLaunchIndex";
+var _ALd = "AddressList";
 var _APIAss = "AssociatePublicIpAddress";
+var _ARl = "AllowReassociation";
 var _ARss = "AssociatedResource";
 var _ARuto = "AutoRecovery";
 var _ASI = "AssociatedSubnetIds";
@@ -306,6 +314,7 @@ var _ATtt = "AttachTime";
 var _AVt = "AttributeValue";
 var _AZ = "AvailabilityZone";
 var _AZI = "AvailabilityZoneId";
+var _Add = "Addresses";
 var _Af = "Affinity";
 var _Ar = "Arn";
 var _Arc = "Architecture";
@@ -327,6 +336,7 @@ var _CIBM = "CurrentInstanceBootMode";
 var _CNA = "CoreNetworkArn";
 var _CO = "CpuOptions";
 var _COI = "CustomerOwnedIp";
+var _COIP = "CustomerOwnedIpv4Pool";
 var _CRI = "CapacityReservationId";
 var _CRP = "CapacityReservationPreference";
 var _CRRGA = "CapacityReservationResourceGroupArn";
@@ -343,6 +353,11 @@ var _CTSRo = "ConnectionTrackingSpecificationResponse";
 var _Co = "Code";
 var _Conf = "Configured";
 var _DAIT = "DenyAllIgwTraffic";
+var _DAR = "DescribeAddressesRequest";
+var _DARe = "DescribeAddressesResult";
+var _DARi = "DisassociateAddressRequest";
+var _DAesc = "DescribeAddresses";
+var _DAi = "DisassociateAddress";
 var _DCB = "DestinationCidrBlock";
 var _DEQC = "DefaultEnaQueueCount";
 var _DHT = "DnsHostnameType";
@@ -366,6 +381,7 @@ var _DVRescr = "DescribeVpcsRequest";
 var _DVRescri = "DescribeVpcsResult";
 var _DVesc = "DescribeVpcs";
 var _De = "Description";
+var _Do = "Domain";
 var _ECI = "EbsCardIndex";
 var _ECn = "EncryptionControl";
 var _EFS = "ElasticFileSystem";
@@ -525,6 +541,7 @@ var _NIIAL = "NetworkInterfaceIpv6AddressesList";
 var _NIIL = "NetworkInterfaceIdList";
 var _NIIe = "NetworkInterfaceIds";
 var _NIL = "NetworkInterfaceList";
+var _NIOI = "NetworkInterfaceOwnerId";
 var _NIPIA = "NetworkInterfacePrivateIpAddress";
 var _NIPIAL = "NetworkInterfacePrivateIpAddressList";
 var _NIe = "NetworkInterface";
@@ -558,6 +575,8 @@ var _PIDN = "PublicIpv6DnsName";
 var _PIDNO = "PublicIpDnsNameOptions";
 var _PIDNu = "PublicIpv4DnsName";
 var _PIP = "PublicIpv4Pool";
+var _PISL = "PublicIpStringList";
+var _PIu = "PublicIps";
 var _PN = "PartitionNumber";
 var _PSr = "PreviousState";
 var _PV = "PropagatingVgw";
@@ -610,6 +629,7 @@ var _SIta = "StartInstances";
 var _SIto = "StoppingInstances";
 var _SItop = "StopInstances";
 var _SIu = "SubnetId";
+var _SM = "ServiceManaged";
 var _SMt = "StatusMessage";
 var _SMta = "StateMessage";
 var _SNI = "SecondaryNetworkId";
@@ -665,11 +685,13 @@ var _aId = "additionalInfo";
 var _aIs = "associationId";
 var _aIt = "attachmentId";
 var _aLI = "amiLaunchIndex";
+var _aRl = "allowReassociation";
 var _aRs = "associatedResource";
 var _aRut = "autoRecovery";
 var _aS = "associationState";
 var _aSS = "amdSevSnp";
 var _aSSs = "associatedSubnetSet";
+var _aSddr = "addressesSet";
 var _aSs = "associationSet";
 var _aTt = "attachTime";
 var _aZ = "availabilityZone";
@@ -694,6 +716,7 @@ var _cIBM = "currentInstanceBootMode";
 var _cNA = "coreNetworkArn";
 var _cO = "cpuOptions";
 var _cOI = "customerOwnedIp";
+var _cOIP = "customerOwnedIpv4Pool";
 var _cRI = "capacityReservationId";
 var _cRP = "capacityReservationPreference";
 var _cRRGA = "capacityReservationResourceGroupArn";
@@ -716,6 +739,7 @@ var _dOT = "deleteOnTermination";
 var _dPLI = "destinationPrefixListId";
 var _dR = "dryRun";
 var _de = "description";
+var _do = "domain";
 var _eCI = "ebsCardIndex";
 var _eCn = "encryptionControl";
 var _eFS = "elasticFileSystem";
@@ -817,6 +841,7 @@ var _nCI = "networkCardIndex";
 var _nG = "natGateway";
 var _nGI = "natGatewayId";
 var _nII = "networkInterfaceId";
+var _nIOI = "networkInterfaceOwnerId";
 var _nIS = "networkInterfaceSet";
 var _nPO = "networkPerformanceOptions";
 var _nTe = "nextToken";
@@ -869,6 +894,7 @@ var _sIIe = "secondaryInterfaceId";
 var _sIRI = "spotInstanceRequestId";
 var _sISe = "secondaryInterfaceSet";
 var _sIu = "subnetId";
+var _sM = "serviceManaged";
 var _sMt = "statusMessage";
 var _sMta = "stateMessage";
 var _sNI = "secondaryNetworkId";
@@ -906,6 +932,93 @@ var EC2ServiceException$ = [-3, _s, "EC2ServiceException", 0, [], []];
 _s_registry.registerError(EC2ServiceException$, EC2ServiceException);
 var errorTypeRegistries = /* @__PURE__ */ (() => [
   _s_registry
+])();
+var Address$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _A,
+  0,
+  [_AIl, _AIs, _Do, _NII, _NIOI, _PIAr, _T, _PIP, _NBG, _COI, _COIP, _CI, _SIu, _SM, _II, _PI],
+  [[0, {
+    [_eQN]: `AllocationId`,
+    [_xN]: _aI
+  }], [0, {
+    [_eQN]: `AssociationId`,
+    [_xN]: _aIs
+  }], [0, {
+    [_eQN]: `Domain`,
+    [_xN]: _do
+  }], [0, {
+    [_eQN]: `NetworkInterfaceId`,
+    [_xN]: _nII
+  }], [0, {
+    [_eQN]: `NetworkInterfaceOwnerId`,
+    [_xN]: _nIOI
+  }], [0, {
+    [_eQN]: `PrivateIpAddress`,
+    [_xN]: _pIAr
+  }], [() => TagList, {
+    [_eQN]: `TagSet`,
+    [_xN]: _tS
+  }], [0, {
+    [_eQN]: `PublicIpv4Pool`,
+    [_xN]: _pIP
+  }], [0, {
+    [_eQN]: `NetworkBorderGroup`,
+    [_xN]: _nBG
+  }], [0, {
+    [_eQN]: `CustomerOwnedIp`,
+    [_xN]: _cOI
+  }], [0, {
+    [_eQN]: `CustomerOwnedIpv4Pool`,
+    [_xN]: _cOIP
+  }], [0, {
+    [_eQN]: `CarrierIp`,
+    [_xN]: _cI
+  }], [0, {
+    [_eQN]: `SubnetId`,
+    [_xN]: _sIu
+  }], [0, {
+    [_eQN]: `ServiceManaged`,
+    [_xN]: _sM
+  }], [0, {
+    [_eQN]: `InstanceId`,
+    [_xN]: _iI
+  }], [0, {
+    [_eQN]: `PublicIp`,
+    [_xN]: _pI
+  }]]
+])();
+var AssociateAddressRequest$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _AARs,
+  0,
+  [_AIl, _II, _PI, _DR, _NII, _PIAr, _ARl],
+  [0, 0, 0, [2, {
+    [_eQN]: `DryRun`,
+    [_xN]: _dR
+  }], [0, {
+    [_eQN]: `NetworkInterfaceId`,
+    [_xN]: _nII
+  }], [0, {
+    [_eQN]: `PrivateIpAddress`,
+    [_xN]: _pIAr
+  }], [2, {
+    [_eQN]: `AllowReassociation`,
+    [_xN]: _aRl
+  }]]
+])();
+var AssociateAddressResult$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _AARss,
+  0,
+  [_AIs],
+  [[0, {
+    [_eQN]: `AssociationId`,
+    [_xN]: _aIs
+  }]]
 ])();
 var AttachmentEnaSrdSpecification$ = /* @__PURE__ */ (() => [
   3,
@@ -1055,6 +1168,28 @@ var CpuOptions$ = /* @__PURE__ */ (() => [
     [_xN]: _nV
   }]]
 ])();
+var DescribeAddressesRequest$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _DAR,
+  0,
+  [_PIu, _DR, _Fi, _AIll],
+  [[() => PublicIpStringList, { [_xN]: _PI }], [2, {
+    [_eQN]: `DryRun`,
+    [_xN]: _dR
+  }], [() => FilterList, { [_xN]: _Fil }], [() => AllocationIdList, { [_xN]: _AIl }]]
+])();
+var DescribeAddressesResult$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _DARe,
+  0,
+  [_Add],
+  [[() => AddressList, {
+    [_eQN]: `AddressesSet`,
+    [_xN]: _aSddr
+  }]]
+])();
 var DescribeInstancesRequest$ = /* @__PURE__ */ (() => [
   3,
   n0,
@@ -1162,6 +1297,17 @@ var DescribeVpcsResult$ = /* @__PURE__ */ (() => [
   }], [() => VpcList, {
     [_eQN]: `VpcSet`,
     [_xN]: _vSp
+  }]]
+])();
+var DisassociateAddressRequest$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _DARi,
+  0,
+  [_AIs, _PI, _DR],
+  [0, 0, [2, {
+    [_eQN]: `DryRun`,
+    [_xN]: _dR
   }]]
 ])();
 var EbsInstanceBlockDevice$ = /* @__PURE__ */ (() => [
@@ -2748,6 +2894,26 @@ var VpcIpv6CidrBlockAssociation$ = /* @__PURE__ */ (() => [
   }]]
 ])();
 var __Unit = "unit";
+var AddressList = /* @__PURE__ */ (() => [
+  1,
+  n0,
+  _ALd,
+  0,
+  [
+    () => Address$,
+    { [_xN]: _it }
+  ]
+])();
+var AllocationIdList = /* @__PURE__ */ (() => [
+  1,
+  n0,
+  _AIL,
+  0,
+  [
+    0,
+    { [_xN]: _AIl }
+  ]
+])();
 var AssetIdList = 64 | 0;
 var AssociatedSubnetList = /* @__PURE__ */ (() => [
   1,
@@ -3021,6 +3187,16 @@ var PropagatingVgwList = /* @__PURE__ */ (() => [
     { [_xN]: _it }
   ]
 ])();
+var PublicIpStringList = /* @__PURE__ */ (() => [
+  1,
+  n0,
+  _PISL,
+  0,
+  [
+    0,
+    { [_xN]: _PI }
+  ]
+])();
 var RegionNames = 64 | 0;
 var RequestInstanceTypeList = 64 | 0;
 var ReservationList = /* @__PURE__ */ (() => [
@@ -3163,6 +3339,22 @@ var VpcList = /* @__PURE__ */ (() => [
     { [_xN]: _it }
   ]
 ])();
+var AssociateAddress$ = /* @__PURE__ */ (() => [
+  9,
+  n0,
+  _AAsso,
+  0,
+  () => AssociateAddressRequest$,
+  () => AssociateAddressResult$
+])();
+var DescribeAddresses$ = /* @__PURE__ */ (() => [
+  9,
+  n0,
+  _DAesc,
+  0,
+  () => DescribeAddressesRequest$,
+  () => DescribeAddressesResult$
+])();
 var DescribeInstances$ = /* @__PURE__ */ (() => [
   9,
   n0,
@@ -3194,6 +3386,14 @@ var DescribeVpcs$ = /* @__PURE__ */ (() => [
   0,
   () => DescribeVpcsRequest$,
   () => DescribeVpcsResult$
+])();
+var DisassociateAddress$ = /* @__PURE__ */ (() => [
+  9,
+  n0,
+  _DAi,
+  0,
+  () => DisassociateAddressRequest$,
+  () => __Unit
 ])();
 var ModifyNetworkInterfaceAttribute$ = /* @__PURE__ */ (() => [
   9,
@@ -3392,6 +3592,14 @@ var command = makeBuilder(commonParams, "AmazonEC2", "EC2Client", getEndpointPlu
 var _ep0 = {};
 var _mw0 = (Command, cs, config, o) => [];
 
+// node_modules/@aws-sdk/client-ec2/dist-es/commands/AssociateAddressCommand.js
+var AssociateAddressCommand = class extends command(_ep0, _mw0, "AssociateAddress", AssociateAddress$) {
+};
+
+// node_modules/@aws-sdk/client-ec2/dist-es/commands/DescribeAddressesCommand.js
+var DescribeAddressesCommand = class extends command(_ep0, _mw0, "DescribeAddresses", DescribeAddresses$) {
+};
+
 // node_modules/@aws-sdk/client-ec2/dist-es/commands/DescribeInstancesCommand.js
 var DescribeInstancesCommand = class extends command(_ep0, _mw0, "DescribeInstances", DescribeInstances$) {
 };
@@ -3406,6 +3614,10 @@ var DescribeRouteTablesCommand = class extends command(_ep0, _mw0, "DescribeRout
 
 // node_modules/@aws-sdk/client-ec2/dist-es/commands/DescribeVpcsCommand.js
 var DescribeVpcsCommand = class extends command(_ep0, _mw0, "DescribeVpcs", DescribeVpcs$) {
+};
+
+// node_modules/@aws-sdk/client-ec2/dist-es/commands/DisassociateAddressCommand.js
+var DisassociateAddressCommand = class extends command(_ep0, _mw0, "DisassociateAddress", DisassociateAddress$) {
 };
 
 // node_modules/@aws-sdk/client-ec2/dist-es/commands/ModifyNetworkInterfaceAttributeCommand.js
@@ -3424,10 +3636,13 @@ var StartInstancesCommand = class extends command(_ep0, _mw0, "StartInstances", 
 var StopInstancesCommand = class extends command(_ep0, _mw0, "StopInstances", StopInstances$) {
 };
 export {
+  AssociateAddressCommand,
+  DescribeAddressesCommand,
   DescribeInstancesCommand,
   DescribeNetworkInterfacesCommand,
   DescribeRouteTablesCommand,
   DescribeVpcsCommand,
+  DisassociateAddressCommand,
   EC2Client,
   ModifyNetworkInterfaceAttributeCommand,
   ReplaceRouteCommand,
