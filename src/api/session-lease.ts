@@ -3,6 +3,7 @@
  * API between agents and controllers of different versions.
  */
 import type { KubeObject, ResourceType } from "../kube/ports.ts";
+import type { ScheduledEvent } from "./scheduled-events.ts";
 
 export const LEASE: ResourceType = {
   group: "coordination.k8s.io",
@@ -39,6 +40,10 @@ export interface NodeFacts {
   readonly isWaitingAfterBoot?: boolean;
   /** `aws:///zone/instance` or `azure://...` from instance metadata, when the agent could read it. */
   readonly providerId?: string;
+  /** Availability zone, from the same source. */
+  readonly zone?: string;
+  /** Maintenance that the cloud announces for this machine; read it with `scheduledEventsOf`. */
+  readonly events?: readonly ScheduledEvent[];
   readonly interfaces: readonly {
     readonly name: string;
     readonly mac: string;

@@ -168,6 +168,12 @@ export const METRICS = {
     labels: ["kind", "step"],
     buckets: LATENCY_SECONDS,
   },
+  understudy_scheduled_events: {
+    type: "gauge",
+    process: "agent",
+    help: "Maintenance events that the cloud announces for this machine, by type",
+    labels: ["type"],
+  },
   understudy_monitor_total: {
     type: "counter",
     process: "both",

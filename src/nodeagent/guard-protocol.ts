@@ -4,6 +4,8 @@
  * guard has answered `allowed` for exactly that (group, epoch, session), and keeps nothing up after `takeDown`.
  */
 
+import type { MachineWord } from "./machine/port.ts";
+
 /** One grant as the worker read it, consistently, from the API server. */
 export interface GrantRef {
   readonly namespace: string;
@@ -83,6 +85,8 @@ export type WorkerToGuard =
   | { readonly type: "deactivated"; readonly grant: GrantRef }
   /** Everything is proven down: the answer to the `takeDown` with this id, so that a late answer proves nothing about a later one. */
   | { readonly type: "down"; readonly takeDownId: number }
+  /** What the cloud says about this machine: published with the session's facts. */
+  | { readonly type: "machine"; readonly machine: MachineWord }
   /** The worker's readings for the agent's one metrics page, which the guard serves. */
   | { readonly type: "metrics"; readonly operations: readonly MetricOperation[] };
 

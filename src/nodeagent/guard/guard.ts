@@ -89,6 +89,8 @@ export class Guard {
   #restartMs = RESTART_MS[0];
   #takeDownId = 0;
   #isCutting = false;
+  /** What the cloud says about this machine, as the worker told it last. */
+  #machine: Pick<NodeFacts, "providerId" | "zone" | "events"> = {};
 
   constructor(options: GuardOptions, modules: GuardModules) {
     this.#modules = modules;
@@ -132,7 +134,7 @@ export class Guard {
   }
 
   changeFacts(facts: NodeFacts): void {
-    this.#driver.dispatch({ type: "factsChanged", facts });
+    this.#driver.dispatch({ type: "factsChanged", facts: { ...facts, ...this.#machine } });
   }
 
   /** What the promises need to know, read afresh. */
@@ -331,6 +333,9 @@ export class Guard {
         return this.#modules.peers.down(message.grant);
       case "down":
         return void this.#checkDown(message.takeDownId);
+      case "machine":
+        this.#machine = message.machine;
+        return this.changeFacts(this.#driver.state.config.facts);
       case "metrics":
         return this.#meter(message.operations);
       default:

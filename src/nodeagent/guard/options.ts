@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { deriveTimings, PRESETS, type Preset, type Timings } from "../../api/timings.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../../host/pino-log.ts";
+import { METADATA_URL } from "../machine/address.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import type { WatchdogMode } from "./watchdog.ts";
 
@@ -50,6 +51,7 @@ The node agent: keeps this node's session, runs the worker, and takes everything
   --metrics-address A            (0.0.0.0)
   --metrics-port N               (9811)
   --address-backend B            linux, file (linux)
+  --metadata-url URL             instance metadata of the cloud, or none (${METADATA_URL})
   --log-level L, --log-format F  debug, info, warn, error (info); json, pretty (json)
 
 Example:
@@ -83,6 +85,7 @@ const FLAGS = {
   "metrics-address": { type: "string", default: "0.0.0.0" },
   "metrics-port": { type: "string", default: "9811" },
   "address-backend": { type: "string", default: "linux" },
+  "metadata-url": { type: "string" },
   "log-level": { type: "string", default: "info" },
   "log-format": { type: "string", default: "json" },
   help: { type: "boolean", short: "h", default: false },

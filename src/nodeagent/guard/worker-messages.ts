@@ -1,5 +1,6 @@
 /** What came over the channel, as a message of the protocol or not at all: the guard trusts no shape it has not seen. */
 import type { GrantRef, MetricOperation, PeerRef, WorkerToGuard } from "../guard-protocol.ts";
+import { scheduledEventsOf } from "../../api/scheduled-events.ts";
 import { isHolding } from "./holdings.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -28,6 +29,8 @@ function isWorkerMessage(value: Fields): boolean {
       return Number.isInteger(value["requestId"]) && isHolding(value["holding"]);
     case "holdingRemoved":
       return isHolding(value["holding"]);
+    case "machine":
+      return isFields(value["machine"]) && isMachine(value["machine"]);
     case "metrics":
       return Array.isArray(value["operations"]) && value["operations"].every(isOperation);
     default:
@@ -40,11 +43,20 @@ function isGrant(value: unknown): value is GrantRef {
   return ["namespace", "group", "groupUid", "session"].every((name) => typeof value[name] === "string");
 }
 
+/** Of a provider id. */
+const MAX_TEXT_CHARS = 1_024;
 /** Members of one group; the API allows fewer. */
 const MAX_MEMBERS = 64;
 
 function isMembers(value: unknown): boolean {
   return Array.isArray(value) && value.length <= MAX_MEMBERS && value.every((member) => typeof member === "string");
+}
+
+function isMachine(value: Fields): boolean {
+  const { providerId, zone, events } = value;
+  const isShort = (text: unknown): boolean => typeof text === "string" && text.length <= MAX_TEXT_CHARS;
+  const isKnown = Array.isArray(events) && scheduledEventsOf(events).length === events.length;
+  return isShort(providerId) && (zone === undefined || isShort(zone)) && isKnown;
 }
 
 function isPeer(value: unknown): value is PeerRef {

@@ -41,3 +41,12 @@ test("without interfaces of its own a node listens for probes on its peer addres
 test("a node without a name is wrong usage", () => {
   expect(() => parseWorkerOptions([])).toThrow(/--node/);
 });
+
+test("the cloud's metadata is asked for, unless switched off or the node only pretends to have interfaces", () => {
+  const url = (...argv: string[]) => parseWorkerOptions(["--node", "node1", ...argv]).metadataUrl;
+  expect(url()).toBe("http://169.254.169.254");
+  expect(url("--metadata-url", "none")).toBeUndefined();
+  expect(url("--metadata-url", "http://127.0.0.1:8099")).toBe("http://127.0.0.1:8099");
+  expect(url("--address-backend", "file")).toBeUndefined();
+  expect(url("--address-backend", "file", "--metadata-url", "http://127.0.0.1:8099")).toBe("http://127.0.0.1:8099");
+});

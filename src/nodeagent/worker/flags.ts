@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { deriveTimings, PRESETS } from "../../api/timings.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
+import { METADATA_URL } from "../machine/address.ts";
 
 export interface WorkerOptions {
   readonly node: string;
@@ -16,6 +17,8 @@ export interface WorkerOptions {
   readonly addressBackend: "linux" | "file";
   /** Where probe ports listen. */
   readonly probeAddress: string;
+  /** Undefined: nobody is asked. */
+  readonly metadataUrl: string | undefined;
   readonly logLevel: string;
   readonly logFormat: string;
 }
@@ -33,6 +36,7 @@ const FLAGS = {
   "host-root": { type: "string" },
   "exec-directory": { type: "string", multiple: true },
   "address-backend": { type: "string" },
+  "metadata-url": { type: "string" },
   "log-level": { type: "string" },
   "log-format": { type: "string" },
 } as const;
@@ -72,7 +76,14 @@ export function parseWorkerOptions(argv: readonly string[]): WorkerOptions {
     addressBackend,
     // Without interfaces of its own a node has only its peer address (loopback mode of the sandbox).
     probeAddress: addressBackend === "file" ? (text("peer-address") ?? "127.0.0.1") : "0.0.0.0",
+    metadataUrl: metadataUrl(text("metadata-url"), addressBackend),
     logLevel: text("log-level") ?? "info",
     logFormat: text("log-format") ?? "json",
   };
+}
+
+/** A node without interfaces of its own shares its machine with others: that machine's cloud would speak of something else. */
+function metadataUrl(given: string | undefined, backend: "linux" | "file"): string | undefined {
+  if (given === "none") return undefined;
+  return given ?? (backend === "file" ? undefined : METADATA_URL);
 }

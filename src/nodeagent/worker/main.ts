@@ -19,6 +19,7 @@ import { DurableFile } from "../guard/durable-file.ts";
 import { LinuxAddresses } from "../linux/addresses.ts";
 import { LinuxArpSilence } from "../linux/arp-silence.ts";
 import { LinuxCommands } from "../linux/commands.ts";
+import { InstanceMetadata } from "../linux/instance-metadata.ts";
 import { LinuxConnections } from "../linux/connections.ts";
 import { LinuxIsolationTargets } from "../linux/isolation-targets.ts";
 import { FileAddresses } from "../linux/file-addresses.ts";
@@ -27,6 +28,8 @@ import { GratuitousArp } from "../linux/gratuitous-arp.ts";
 import { LinuxListeners } from "../linux/listeners.ts";
 import { LinuxNames } from "../linux/names.ts";
 import { LinuxProcesses } from "../linux/processes.ts";
+import { hasLeftSince } from "../machine/departure.ts";
+import { MachineWatch, type MachineWatchModules } from "../machine/watch.ts";
 import { parseWorkerOptions, type WorkerOptions } from "./flags.ts";
 import { ForwardedMetrics } from "./forwarded-metrics.ts";
 import { GuardLink } from "./guard-link.ts";
@@ -70,9 +73,11 @@ export async function runWorker(argv: readonly string[]): Promise<number> {
   process.on("disconnect", () => lost.resolve());
   if (!process.connected) lost.resolve();
   worker.start();
+  const watch = machineWatch(options, { clock, log, metrics, guard, groups: informers.groups });
   for (const informer of Object.values(informers)) informer.start();
   void Promise.all(Object.values(informers).map((informer) => informer.synced)).then(() => worker.synced());
   await lost.promise;
+  watch?.close();
   await worker.abandon(options.stopBudgetMs);
   log.flush();
   // Nothing of this process may outlive its guard, whatever is still open.
@@ -87,6 +92,25 @@ function informersOf(modules: InformerModules) {
     AwsDns: new Informer<AwsDns>({ type: AWS_DNS }, modules),
     AzureDns: new Informer<AzureDns>({ type: AZURE_DNS }, modules),
   };
+}
+
+interface MachineModules extends Pick<MachineWatchModules, "clock" | "log" | "metrics"> {
+  readonly guard: GuardLink;
+  readonly groups: Informer<FailoverGroup>;
+}
+
+/** Undefined: nobody tells this machine about itself. */
+function machineWatch(options: WorkerOptions, modules: MachineModules): MachineWatch | undefined {
+  const { metadataUrl: url, node } = options;
+  if (url === undefined) return undefined;
+  const watch = new MachineWatch({
+    ...modules,
+    metadata: new InstanceMetadata({ url }, modules),
+    tell: (machine) => modules.guard.tell({ type: "machine", machine }),
+    hasLeftSince: (sinceWallMs) => hasLeftSince(modules.groups.list(), node, sinceWallMs),
+  });
+  watch.start();
+  return watch;
 }
 
 function hostOf(options: WorkerOptions, log: Logger) {
