@@ -10,7 +10,6 @@ import { FAILOVER_GROUP, isKindName, isResourceKind, KINDS, RESOURCE_KINDS, type
 import { LEASE, LEASE_ANNOTATIONS, type Lease, type NodeFacts, SESSION_LABEL } from "../api/session-lease.ts";
 import { isJsonMap } from "../api/structural.ts";
 import type { KubeApi, KubeObject, ResourceType } from "../kube/ports.ts";
-import { messageOf } from "../lib/errors.ts";
 import { type Dump, whatIsWrongWithDump } from "../reconcilers/failover-group/dump.ts";
 import type { Node } from "../reconcilers/shared/sources.ts";
 
@@ -40,12 +39,9 @@ export async function readCluster(kube: KubeApi, namespace: string, systemNamesp
 /** A dump of `understudy dump`, a manifest, or a folder of manifests. Throws an `Error` fit to be shown. */
 export function readFiles(name: string): PreflightInput {
   const texts = textsOf(name);
-  const [only] = texts;
-  if (texts.length === 1 && only !== undefined && only.trimStart().startsWith("{")) {
-    const parsed = parseJson(name, only);
-    if (whatIsWrongWithDump(parsed) === undefined) return ofDump(parsed as Dump);
-  }
-  return ofManifests(name, texts);
+  const [only = ""] = texts;
+  const parsed = texts.length === 1 ? jsonOf(only) : undefined;
+  return whatIsWrongWithDump(parsed) === undefined ? ofDump(parsed as Dump) : ofManifests(name, texts);
 }
 
 /** API.md 1.1: the group's word, else the Node's, else what the agent read from the instance metadata. */
@@ -103,10 +99,12 @@ function textsOf(name: string): string[] {
   return names.map((file) => readFileSync(file, "utf8"));
 }
 
-function parseJson(name: string, text: string): unknown {
+/** Undefined: it is no JSON, so perhaps YAML. */
+function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (thrown) {
-    throw new Error(`${name}: ${messageOf(thrown)}`, { cause: thrown });
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
   }
 }
