@@ -6,10 +6,11 @@
  * Must never do: answer a change that it did not carry out, unless a fault says so.
  */
 import { createServer } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Random } from "../../lib/random.ts";
+import { close, listen, readBody } from "../http.ts";
 import { refusedResource } from "../policy.ts";
 import { resourcesOf } from "./action-resources.ts";
 import { CHANGE_ACTIONS } from "./change-actions.ts";
@@ -49,14 +50,16 @@ export interface Ec2Endpoint {
   readonly faults: FaultInjector;
   /** Calls that arrived, per action, whatever became of them. */
   readonly calls: ReadonlyMap<string, number>;
+  /** Actions that no policy allowed, as they came. */
+  readonly refused: readonly string[];
   /** Replaces the keys, e.g. to revoke one. */
   setAccessKeys(keys: readonly AccessKey[]): void;
   /** Ends every connection and resolves when the port is free. */
   close(): Promise<void>;
 }
 
-/** The largest body accepted; EC2's own limit is far above what its actions need. */
-const MAX_BODY_BYTES = 256 * 1024;
+/** Most refusals that are remembered. */
+const MAX_REFUSED = 1_000;
 
 interface Answer {
   readonly status: number;
@@ -72,6 +75,7 @@ export async function startEc2Endpoint(options: Ec2EndpointOptions, modules: Ec2
     port,
     faults: service.faults,
     calls: service.calls,
+    refused: service.refused,
     setAccessKeys: (keys) => service.setAccessKeys(keys),
     close: () => close(server),
   };
@@ -80,6 +84,7 @@ export async function startEc2Endpoint(options: Ec2EndpointOptions, modules: Ec2
 class Ec2Service {
   readonly faults: FaultInjector;
   readonly calls = new Map<string, number>();
+  readonly refused: string[] = [];
   readonly #modules: Ec2EndpointModules;
   readonly #pageSize: number;
   #accessKeys: readonly AccessKey[];
@@ -155,7 +160,7 @@ class Ec2Service {
     if (describe === undefined && change === undefined) {
       throw new Ec2Error("InvalidAction", `The action ${action} is not valid for this web service.`);
     }
-    assertAllowed(ec2, params, key);
+    this.#assertAllowed(ec2, params, key);
     const effect = change?.({ ec2, params });
     if (params.flag("DryRun")) {
       throw new Ec2Error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
@@ -164,16 +169,17 @@ class Ec2Service {
     const state = staleMs > 0 ? ec2.stateAt(staleMs) : ec2.state;
     return describe?.({ state, params, region: ec2.region, ownerId: ec2.ownerId, pageSize: this.#pageSize });
   }
-}
 
-function assertAllowed(ec2: VirtualEc2, params: QueryParams, key: AccessKey): void {
-  const { action } = params;
-  const refused = refusedResource(key, `ec2:${action}`, resourcesOf(ec2, params));
-  if (refused === undefined) return;
-  const who = `arn:aws:iam::${ec2.ownerId}:user/${key.accessKeyId}`;
-  const what = refused === "*" ? `ec2:${action}` : `ec2:${action} on resource: ${refused}`;
-  const text = `You are not authorized to perform this operation. User: ${who} is not authorized to perform: ${what}`;
-  throw new Ec2Error("UnauthorizedOperation", text, 403);
+  #assertAllowed(ec2: VirtualEc2, params: QueryParams, key: AccessKey): void {
+    const { action } = params;
+    const resource = refusedResource(key, `ec2:${action}`, resourcesOf(ec2, params));
+    if (resource === undefined) return;
+    if (this.refused.length < MAX_REFUSED) this.refused.push(action);
+    const who = `arn:aws:iam::${ec2.ownerId}:user/${key.accessKeyId}`;
+    const what = resource === "*" ? `ec2:${action}` : `ec2:${action} on resource: ${resource}`;
+    const text = `You are not authorized to perform this operation. User: ${who} is not authorized to perform: ${what}`;
+    throw new Ec2Error("UnauthorizedOperation", text, 403);
+  }
 }
 
 function ownEntry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
@@ -184,35 +190,4 @@ function refuseByFault(outcome: FaultOutcome | undefined): void {
   if (outcome?.type === "error")
     throw new Ec2Error(outcome.code, outcome.message ?? outcome.code, outcome.status ?? 400);
   if (outcome?.type === "throttle") throw new Ec2Error("RequestLimitExceeded", "Request limit exceeded.", 503);
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const stream: AsyncIterable<Uint8Array> = request;
-  for await (const chunk of stream) {
-    const part = Buffer.from(chunk);
-    bytes += part.length;
-    if (bytes > MAX_BODY_BYTES) throw new RangeError(`body larger than ${MAX_BODY_BYTES} bytes`);
-    chunks.push(part);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : port);
-    });
-  });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
