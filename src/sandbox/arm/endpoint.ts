@@ -4,11 +4,12 @@
  *
  * Must never do: answer a change that it did not carry out, unless a fault says so.
  */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { type Clock, sleep } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Random } from "../../lib/random.ts";
+import { close, listen, readBody } from "../http.ts";
 import { FaultInjector, type FaultOutcome } from "../ec2/faults.ts";
 import { selfSigned } from "./certificate.ts";
 import { ComputeProvider } from "./compute.ts";
@@ -48,8 +49,6 @@ export interface ArmEndpoint {
   readonly tokens: TokenService;
   close(): Promise<void>;
 }
-
-const MAX_BODY_BYTES = 64 * 1024;
 
 export async function startArmEndpoint(options: ArmEndpointOptions, modules: ArmEndpointModules): Promise<ArmEndpoint> {
   const host = options.host ?? "127.0.0.1";
@@ -158,35 +157,4 @@ class ArmService {
 interface Named {
   readonly name: string;
   answer(): ArmAnswer;
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const stream: AsyncIterable<Uint8Array> = request;
-  for await (const chunk of stream) {
-    const part = Buffer.from(chunk);
-    bytes += part.length;
-    if (bytes > MAX_BODY_BYTES) throw new RangeError(`body larger than ${MAX_BODY_BYTES} bytes`);
-    chunks.push(part);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : port);
-    });
-  });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
