@@ -8,6 +8,7 @@ import { presetTimings } from "../../src/api/timings.ts";
 import { type PreflightInput, readCluster } from "../../src/cli/preflight-input.ts";
 import { type Policies, policiesOf } from "../../src/cli/preflight-policy.ts";
 import { composeController, type Composition, type ControllerPorts } from "../../src/controller/composition.ts";
+import { EVENT, type KubeEvent } from "../../src/controller/event-recorder.ts";
 import { systemClock } from "../../src/host/system-clock.ts";
 import { systemRandom } from "../../src/host/system-random.ts";
 import type { KubeObject, ResourceType } from "../../src/kube/ports.ts";
@@ -47,6 +48,15 @@ export interface PolicyCase {
   readonly objects: readonly { readonly kind: ResourceKind; readonly spec: object }[];
   /** Of the group, besides members and resources. */
   readonly group?: object;
+  /** Makes the group call everything that it ever calls; rejects when something does not come true. */
+  readonly exercise: (world: PolicyWorld) => Promise<void>;
+}
+
+/** Up on node1, then moved to node2. */
+export async function move(world: PolicyWorld): Promise<void> {
+  await world.untilGoodOn("node1");
+  await world.annotate("move-to", "node2");
+  await world.untilGoodOn("node2");
 }
 
 const OPENED: { close(): Promise<void> }[] = [];
@@ -61,6 +71,7 @@ export class PolicyWorld {
   readonly #cloud: PolicyCloud;
   readonly agents = new Map<string, ScriptedAgent>();
   readonly #composition: Composition;
+  #isAbandoned = false;
 
   private constructor(cloud: PolicyCloud) {
     this.#cloud = cloud;
@@ -98,7 +109,7 @@ export class PolicyWorld {
     const resources = [];
     for (const [index, { kind, spec }] of objects.entries()) {
       const name = `resource${index + 1}`;
-      const own = { credentials: { secretRef: { name: SECRET } }, ...spec };
+      const own = kind === "LbProbePort" ? spec : { credentials: { secretRef: { name: SECRET } }, ...spec };
       await kube.create(KINDS[kind], { metadata: { namespace: NAMESPACE, name }, spec: own } as KubeObject);
       resources.push({ kind, name });
     }
@@ -150,12 +161,35 @@ export class PolicyWorld {
     });
   }
 
+  /** Until a condition or an Event says that `action` is not allowed; meanwhile everything is tried. */
+  async untilRefusalIsTold(action: string, exercise: PolicyCase["exercise"]): Promise<void> {
+    const tried = exercise(this).catch(() => undefined);
+    const name = action.slice(action.indexOf(":") + 1);
+    try {
+      await this.until(async () =>
+        (await this.words()).some(
+          (text) => /NotAuthorized|not authorized|not have authorization|may not/.test(text) && text.includes(name),
+        ),
+      );
+    } finally {
+      this.#isAbandoned = true;
+    }
+    await tried;
+  }
+
+  /** Every condition, and every Event as `REASON: message`. */
+  async words(): Promise<string[]> {
+    const { items } = await this.#kube.list<KubeEvent>(EVENT, { namespace: NAMESPACE });
+    return [...(await this.conditions()), ...items.map(({ reason, message }) => `${reason}: ${message}`)];
+  }
+
   /** Resolves when `holds`; throws with every condition when it does not within `limitMs`. */
   async until(holds: (conditions: readonly string[]) => boolean | Promise<boolean>, limitMs = 20_000): Promise<void> {
     const endsAtMs = systemClock.monotonicMs() + limitMs;
     for (;;) {
       const conditions = await this.conditions();
       if (await holds(conditions)) return;
+      if (this.#isAbandoned) throw new Error("enough was seen");
       if (systemClock.monotonicMs() > endsAtMs)
         throw new Error(`did not come true:\n${conditions.join("\n")}\nrefused: ${this.#cloud.refused.join(" ")}`);
       await new Promise<void>((resolve) => systemClock.setTimer(20, resolve));
