@@ -147,7 +147,7 @@ export function composeController(settings: ControllerSettings, ports: Controlle
         });
         return held.election;
       },
-      onLeading: () => poller.start(),
+      onStandby: () => poller.start(),
       onLost: ports.onLost,
     },
   );

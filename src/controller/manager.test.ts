@@ -47,7 +47,7 @@ function setup() {
           },
         };
       },
-      onLeading: () => void log.push("leading"),
+      onStandby: () => void log.push("standby"),
       onLost: (reason) => void log.push(`lost: ${reason}`),
     },
   );
@@ -70,9 +70,10 @@ describe("a controller process", () => {
     expect([log, manager.ready(), manager.healthy()]).toEqual([["cache starts"], "waiting for 1 caches", undefined]);
     sync();
     await clock.advance(0);
-    expect([log.at(-1), manager.ready(), manager.isLeader()]).toEqual(["election starts", undefined, false]);
+    expect(log.slice(1)).toEqual(["standby", "election starts"]);
+    expect([manager.ready(), manager.isLeader()]).toEqual([undefined, false]);
     elect();
-    expect([log.slice(2), manager.isLeader()]).toEqual([["leading", "loop starts"], true]);
+    expect([log.slice(3), manager.isLeader()]).toEqual([["loop starts"], true]);
   });
 
   it("stops in order: loops end, then the Lease is released, then the caches stop", async () => {

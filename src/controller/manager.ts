@@ -50,8 +50,8 @@ export interface ManagerModules {
   readonly log: Logger;
   /** Makes the election, once, with the manager as its listener. */
   readonly election: (listener: ElectionListener) => Election;
-  /** Anything to do when leadership begins, before the loops start: such as reading what only a leader reads. */
-  readonly onLeading?: () => void;
+  /** Anything a leader must know from reads over time, begun while still a standby: the caches are complete. */
+  readonly onStandby?: () => void;
   /** The right is lost: exit the process at once, without cleaning up. Called at most once. */
   readonly onLost: (reason: string) => void;
 }
@@ -78,6 +78,7 @@ export class Manager {
     if (this.#isStopping()) return;
     this.#state = "Standby";
     this.#modules.log.info("caches are complete, standing for election");
+    this.#modules.onStandby?.();
     this.#election.start();
   }
 
@@ -113,7 +114,6 @@ export class Manager {
   #lead(): void {
     if (this.#state !== "Standby") return;
     this.#state = "Leading";
-    this.#modules.onLeading?.();
     for (const loop of this.#modules.loops) loop.start();
   }
 

@@ -11,6 +11,8 @@ const FAST = presetTimings("fast");
 const { renewDeadlineMs: R, stopBudgetMs: S, renewIntervalMs, watchdogTimeoutMs: W, sessionDurationMs: L } = FAST;
 /** On the slowest clock. */
 const WAIT_MS = revokeWaitMs(FAST) * Math.sqrt(CLOCK_RATE_BOUND);
+/** An election with the fast timings: rho * D + M + one interval (4 s, 0.25 s, 0.5 s), on the slowest clock. */
+const ELECTION_MS = (CLOCK_RATE_BOUND * 4_000 + 250 + 500) * Math.sqrt(CLOCK_RATE_BOUND);
 const FOR_EVER = 1e9;
 
 describe("split brain and stale leaders", () => {
@@ -171,6 +173,15 @@ describe("slow and opaque failover", () => {
     stage.begin({ kind: "crash", target: "active", downMs: FOR_EVER });
     const tookMs = await stage.until(() => stage.epoch > epoch, 10_000);
     expect(tookMs).toBeLessThan(WAIT_MS + renewIntervalMs + 100);
+  });
+
+  test("a leader that dies with the active member costs an election at most, for the other replica has been counting", async () => {
+    const stage = await Stage.open({ controllers: 2 });
+    const { epoch } = stage;
+    stage.begin({ kind: "crash", target: "active", downMs: FOR_EVER });
+    stage.begin({ kind: "kill-leader" });
+    const tookMs = await stage.until(() => stage.epoch > epoch, 20_000);
+    expect(tookMs).toBeLessThan(Math.max(ELECTION_MS, WAIT_MS) + renewIntervalMs + 100);
   });
 
   test("LINBIT/drbd-reactor#1: two members that could follow do not race", async () => {

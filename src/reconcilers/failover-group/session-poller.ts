@@ -1,7 +1,10 @@
 /**
- * Feeds the session observer: one consistent list of the session Leases every renew interval while this process
- * leads, and one timer that fires exactly when a verdict changes by time alone, so that a session is revoked when it
- * may be and not at the next poll.
+ * Feeds the session observer: one consistent list of the session Leases every renew interval, and one timer that fires
+ * exactly when a verdict changes by time alone, so that a session is revoked when it may be and not at the next poll.
+ *
+ * A standby replica reads as well. Leader and active member often run on the same VM: when it dies, the count of
+ * rho*L+M must not begin only when the next leader is elected. What counts are this process's own unbroken reads,
+ * whoever leads meanwhile; to end a session the compare-and-set and the leader's right are needed all the same.
  *
  * One list at a time, so that reads arrive in the order in which they were sent; an answer that comes after its
  * deadline is never used. Must never do: decide anything; read from a cache.
@@ -62,7 +65,7 @@ export class SessionPoller implements Sessions {
     this.#listeners.push(listener);
   }
 
-  /** A new leader counts from zero: what it saw as a standby or in an earlier term counts for nothing. */
+  /** Counts from zero: what was seen before a `stop` counts for nothing. */
   start(): void {
     if (this.#stop !== undefined) return;
     this.#observer = new SessionObserver(this.#options);

@@ -61,6 +61,11 @@ describe("the bounds of two faults that overlap", () => {
     expect(both(fault("vm-crash", "active"), fault("controller-kill", "controllers"))).toBe(5_525);
   });
 
+  it("add only what an election takes longer than the session, where the leader is lost", () => {
+    expect(both(fault("vm-crash", "active"), fault("leader-kill", "controllers"))).toBe(5_525 + 125);
+    expect(both(fault("vm-crash", "active"), fault("leader-kill", "controllers", { afterMs: 2_000 }))).toBe(7_650);
+  });
+
   it("count for how long the API server is away from a failover, until there is a leader again", () => {
     const crash = fault("vm-crash", "active");
     const short = both(crash, fault("api-kill", "api-server", { afterMs: 100, lengthMs: 1_000 }));

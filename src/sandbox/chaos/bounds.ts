@@ -74,7 +74,8 @@ function delayMs(fault: PlannedFault, timings: Timings): number {
     case "controller-kill":
       return 0;
     case "leader-kill":
-      return fault.afterMs + LEADER_CHANGE_MS;
+      // The other replica has been counting all the time.
+      return Math.max(0, fault.afterMs + LEADER_CHANGE_MS - revokeWaitMs(timings));
     case "leader-freeze":
       // It goes on as leader, or the other replica has become it.
       return fault.afterMs + Math.min(fault.lengthMs, LEADER_CHANGE_MS) + LEADER_CHANGE_MS;
