@@ -96,7 +96,11 @@ export class Replica {
         leases,
         settings: { installationNamespace: LEASES, ambientNamespaces: ["*"], isRecoveryPaused: false },
       },
-      clouds: { ec2 },
+      clouds: {
+        ec2,
+        azureDns: { knowledgeOf: () => Promise.reject(new Error("this world is not of Azure")) },
+        azureNetworks: { networksOf: () => Promise.reject(new Error("this world is not of Azure")) },
+      },
     };
     this.#loops = makeLoops(modules, { ...shared, fence });
     wire(this.#caches, this.#loops, this.poller, fencing);

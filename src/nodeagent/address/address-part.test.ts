@@ -108,7 +108,7 @@ describe("the address of a group", () => {
 describe("the frontend address of Direct Server Return", () => {
   const frontend = { missingReason: "FrontendMissing", interfaces: ["lo"], address: "10.5.0.200" } as const;
 
-  test("is on the loopback while active, neighbours not being told before, meanwhile or afterwards [REQ 5.1 DSR / floating IP]", async () => {
+  test("is on the loopback while active, neighbours not being told before, meanwhile or afterwards [REQ 5.1 LB probe port DSR]", async () => {
     const { part, context, addresses, held, silence } = setup(frontend);
     expect(await part.start(context)).toEqual({ ok: true });
     expect(addresses.held.get("lo")).toContain("10.5.0.200");

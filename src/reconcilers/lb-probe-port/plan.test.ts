@@ -4,6 +4,7 @@ import { FINALIZERS } from "../../api/kinds.ts";
 import { planProbePort } from "./plan.ts";
 import type { Seen } from "./seen.ts";
 
+const NOTHING = { group: undefined, isListedElsewhere: undefined, members: [], balancer: undefined } as const;
 const NOW = { monotonicMs: 0, wallMs: Date.UTC(2026, 0, 1) };
 
 function probe(change: { spec?: object; metadata?: object; status?: object } = {}): LbProbePort {
@@ -46,7 +47,7 @@ function report(node: string, state: MemberReport["state"], resource: object = {
 }
 
 function statusOf(seen: Partial<Seen>): { ready: string; preflight: string; members: unknown; active: unknown } {
-  const { steps } = planProbePort({ probe: probe(), group: undefined, isListedElsewhere: undefined, ...seen }, NOW);
+  const { steps } = planProbePort({ ...NOTHING, probe: probe(), ...seen }, NOW);
   const [step] = steps;
   if (step?.do !== "WriteStatus") throw new Error(`expected a status, got ${JSON.stringify(steps)}`);
   const reason = (type: string): string =>
@@ -111,21 +112,28 @@ describe("planProbePort", () => {
       ready: "Activating",
       preflight: "ClaimedElsewhere",
     },
-    {
-      what: "it asks for what comes later",
-      seen: { group: group([]), probe: probe({ spec: { dsr: { frontendAddress: "10.0.0.9" } } }) },
-      ready: "Activating",
-      preflight: "NotImplemented",
-    },
   ])("says $ready and $preflight when $what", ({ seen, ready, preflight }) => {
     expect(statusOf(seen)).toMatchObject({ ready, preflight });
   });
 
-  it("calls a port that was open under this epoch and failed ListenerDown", () => {
-    const status = { active: { node: "node1", epoch: 1 } };
-    expect(
-      statusOf({ probe: probe({ status }), group: group([report("node1", "Failed", { reason: "PortClosed" })]) }).ready,
-    ).toBe("ListenerDown");
+  it.each([
+    { reason: "ListenerDown", ready: "ListenerDown" },
+    { reason: "PortInUse", ready: "ListenerDown" },
+    { reason: "FrontendMissing", ready: "FrontendMissing" },
+  ])("calls what was up under this epoch and failed with $reason $ready, and goes on doing so", ({ reason, ready }) => {
+    const failed = group([report("node1", "Failed", { reason })]);
+    const seen = { ...NOTHING, group: failed };
+    const before = probe({ status: { active: { node: "node1", epoch: 1 } } });
+    const [step] = planProbePort({ ...seen, probe: before }, NOW).steps;
+    const status = step?.do === "WriteStatus" ? step.status : {};
+    expect(status.conditions?.find(({ type }) => type === "Ready")?.reason).toBe(ready);
+    expect(planProbePort({ ...seen, probe: probe({ status }) }, NOW).steps).toEqual([]);
+  });
+
+  it("shows the frontend of Direct Server Return where no load balancer is named", () => {
+    const dsr = probe({ spec: { dsr: { frontendAddress: "10.5.0.200" } } });
+    const [step] = planProbePort({ ...NOTHING, probe: dsr, group: group([]) }, NOW).steps;
+    expect(step?.do === "WriteStatus" ? step.status.frontends : []).toEqual(["10.5.0.200"]);
   });
 
   it("shows where the port is open", () => {
@@ -138,7 +146,7 @@ describe("planProbePort", () => {
   });
 
   it("does nothing when the status says so already", () => {
-    const seen = { group: group([report("node1", "Active")]), isListedElsewhere: undefined };
+    const seen = { ...NOTHING, group: group([report("node1", "Active")]) };
     const [step] = planProbePort({ ...seen, probe: probe() }, NOW).steps;
     const status = step?.do === "WriteStatus" ? step.status : {};
     expect(planProbePort({ ...seen, probe: probe({ status }) }, NOW).steps).toEqual([]);
@@ -159,7 +167,7 @@ describe("planProbePort", () => {
       step: "WriteStatus",
     },
   ])("$what", ({ metadata, group: listing, step }) => {
-    const { steps } = planProbePort({ probe: probe({ metadata }), group: listing, isListedElsewhere: undefined }, NOW);
+    const { steps } = planProbePort({ ...NOTHING, probe: probe({ metadata }), group: listing }, NOW);
     expect(steps.map((each) => each.do)).toEqual([step]);
   });
 });

@@ -1,6 +1,7 @@
 /**
- * The status of an LbProbePort, joined from what the agents report about it. Pure: nothing is done to the outside but
- * the status and the finalizer; the port is opened and closed by the agents alone.
+ * The status of an LbProbePort, joined from what the agents report about it and what was read of the load balancer. Pure:
+ * nothing is done to the outside but the status and the finalizer; the port is opened and closed by the agents alone.
+ * Must never do: let what a load balancer looks like change Ready. It is read for preflight.
  */
 import { setConditions, wantedWithRemedy, type WantedCondition } from "../../api/conditions.ts";
 import type {
@@ -8,20 +9,28 @@ import type {
   LbProbePortMemberStatus,
   LbProbePortStatus,
   MemberReport,
+  LbProbePort,
   ReportedResource,
 } from "../../api/generated/types.ts";
-import { notImplementedFields } from "../../api/implemented.ts";
 import { FINALIZERS } from "../../api/kinds.ts";
 import type { Reason } from "../../api/reasons.ts";
 import type { Plan } from "../../controller/contract.ts";
 import { isSameStatus } from "../../controller/status-writer.ts";
 import type { Instant } from "../../lib/clock.ts";
-import type { Seen } from "./seen.ts";
+import { parseDurationMs } from "../../lib/duration.ts";
+import type { Failure } from "../pointer/reading.ts";
+import { failuresOf, findingsOf, poolStateOf, type PreflightReason, unreadable } from "./checks.ts";
+import { frontendsOf, type Seen } from "./seen.ts";
 
 export type Step =
   | { readonly do: "AddFinalizer" }
   | { readonly do: "RemoveFinalizer" }
   | { readonly do: "WriteStatus"; readonly status: LbProbePortStatus };
+
+const FALLBACK_INTERVAL_MS = 5_000;
+const INTERVALS_IN_ORDER = 12;
+/** As many as the schema admits. */
+const MAX_FRONTENDS = 32;
 
 export function planProbePort(seen: Seen, now: Instant): Plan<Step> {
   const { metadata, status: old } = seen.probe;
@@ -31,22 +40,38 @@ export function planProbePort(seen: Seen, now: Instant): Plan<Step> {
   if (isDeleting && seen.group === undefined) return { steps: [{ do: "RemoveFinalizer" }] };
   if (!isDeleting && !hasFinalizer) return { steps: [{ do: "AddFinalizer" }] };
   const status = statusOf(seen, now);
-  return { steps: isSameStatus(old ?? {}, status) ? [] : [{ do: "WriteStatus", status }] };
+  const steps: Step[] = isSameStatus(old ?? {}, status) ? [] : [{ do: "WriteStatus", status }];
+  if (seen.balancer === undefined) return { steps };
+  const isInOrder = status.conditions?.some(({ type, status: is }) => type === "PreflightOK" && is === "True") ?? false;
+  return { steps, requeueAfterMs: balancerAgeMs(seen.probe, isInOrder) };
+}
+
+/** How old an answer about the load balancer may be, in ms: while all is in order it rarely changes. */
+export function balancerAgeMs({ spec }: LbProbePort, isInOrder: boolean): number {
+  const intervalMs = parseDurationMs(spec.monitor.interval) ?? FALLBACK_INTERVAL_MS;
+  return isInOrder ? intervalMs * INTERVALS_IN_ORDER : intervalMs;
 }
 
 function statusOf(seen: Seen, now: Instant): LbProbePortStatus {
   const { probe, group } = seen;
   const generation = probe.metadata.generation ?? 0;
   const own = group === undefined ? undefined : activeReport(group, probe.metadata.name);
-  const conditions = [readyOf(seen, own), preflightOf(seen), ...progressOf(seen, own)];
+  const conditions = [readyOf(seen, own), preflightOf(seen), ...observedOf(seen), ...progressOf(seen, own)];
   const active = group?.status?.active;
+  const applied = own?.state === "Active" && active !== undefined ? active : probe.status?.active;
+  const frontends = frontendsOf(seen) ?? (seen.balancer === undefined ? dsrFrontends(probe) : probe.status?.frontends);
   return {
     observedGeneration: generation,
     ...(group === undefined ? {} : { group: { name: group.metadata.name, uid: group.metadata.uid ?? "" } }),
-    ...(own?.state === "Active" && active !== undefined ? { active: { node: active.node, epoch: active.epoch } } : {}),
-    ...(group === undefined ? {} : { members: membersOf(group, probe.metadata.name) }),
+    ...(applied === undefined ? {} : { active: { node: applied.node, epoch: applied.epoch } }),
+    ...(frontends === undefined ? {} : { frontends: frontends.slice(0, MAX_FRONTENDS) }),
+    ...(group === undefined ? {} : { members: membersOf(group, seen) }),
     conditions: setConditions(probe.status?.conditions, conditions, generation, new Date(now.wallMs).toISOString()),
   };
+}
+
+function dsrFrontends({ spec }: LbProbePort): string[] | undefined {
+  return spec.dsr === undefined ? undefined : [spec.dsr.frontendAddress];
 }
 
 /** What the holder's agent reports under the grant in force. */
@@ -57,13 +82,16 @@ function activeReport(group: FailoverGroup, name: string): ReportedResource | un
   return report.resources?.find((resource) => resource.name === name);
 }
 
-function membersOf(group: FailoverGroup, name: string): LbProbePortMemberStatus[] {
+function membersOf(group: FailoverGroup, seen: Seen): LbProbePortMemberStatus[] {
   return group.spec.members.map(({ node }) => {
     const report = group.status?.reports?.find((entry) => entry.node === node);
-    const resource = report?.resources?.find((entry) => entry.name === name);
-    if (report === undefined || resource === undefined) return { node };
+    const resource = report?.resources?.find((entry) => entry.name === seen.probe.metadata.name);
+    const facts = seen.members.find((member) => member.node === node);
+    const inBackendPool = facts === undefined ? undefined : poolStateOf(seen, facts);
+    const inPool = inBackendPool === undefined ? {} : { inBackendPool };
+    if (report === undefined || resource === undefined) return { node, ...inPool };
     const isHolders = isUnderGrant(group, report) && resource.state === "Active";
-    return { node, listening: isHolders || resource.reason === "PortInUse" };
+    return { node, listening: isHolders || resource.reason === "PortInUse", ...inPool };
   });
 }
 
@@ -92,35 +120,50 @@ function readyOf(seen: Seen, own: ReportedResource | undefined): WantedCondition
     return ready("Deactivating", `${port} is being closed on ${active.node}`);
   }
   const found = `${own?.reason ?? ""}${own?.message === undefined ? "" : `: ${own.message}`}`;
-  if (own?.state !== "Failed")
-    return ready("Activating", `${port} is being opened on ${active.node}${found === "" ? "" : ` (${found})`}`);
-  const wasUp = seen.probe.status?.active?.epoch === active.epoch;
-  return ready(wasUp ? "ListenerDown" : "ActivationFailed", `${port} on ${active.node}: ${found}`);
+  const wasUp = probe.status?.active?.epoch === active.epoch;
+  if (wasUp && own?.reason !== undefined)
+    return ready(
+      own.reason === "FrontendMissing" ? "FrontendMissing" : "ListenerDown",
+      `${port} on ${active.node}: ${found}`,
+    );
+  if (own?.state === "Failed") return ready("ActivationFailed", `${port} on ${active.node}: ${found}`);
+  return ready("Activating", `${port} is being opened on ${active.node}${found === "" ? "" : ` (${found})`}`);
 }
 
 function preflightOf(seen: Seen): WantedCondition {
-  const bad = (reason: Reason<"LbProbePort", "PreflightOK">, message: string): WantedCondition =>
-    wantedWithRemedy("LbProbePort", "PreflightOK", reason === "NotChecked" ? "Unknown" : "False", reason, message);
   const { probe, group } = seen;
-  if (seen.isListedElsewhere !== undefined) return bad("ClaimedElsewhere", seen.isListedElsewhere);
-  const later = notImplementedFields("LbProbePort", probe.spec);
-  if (later.length > 0) return bad("NotImplemented", `${later.join(", ")} not carried out by this version`);
-  if (group === undefined) return bad("NotChecked", "no group lists the object, so there is no member to check");
-  for (const { node, state, resources } of group.status?.reports ?? []) {
-    const resource = resources?.find((entry) => entry.name === probe.metadata.name);
-    if (resource?.reason !== "PortInUse" || state === "Active") continue;
-    return bad(
-      "PortInUse",
-      `port ${probe.spec.port} on ${node}: ${resource.message ?? "something else listens there"}`,
-    );
+  const findings = findingsOf(seen);
+  const [first] = findings;
+  const preflight = (status: "True" | "False" | "Unknown", reason: PreflightReason, message: string): WantedCondition =>
+    wantedWithRemedy("LbProbePort", "PreflightOK", status, reason, message);
+  if (first !== undefined) return preflight("False", first.reason, findings.map(({ message }) => message).join("; "));
+  if (group === undefined)
+    return preflight("Unknown", "NotChecked", "no group lists the object, so there is no member to check");
+  const unread = unreadable(seen);
+  if (unread !== undefined) return preflight("Unknown", "Unreadable", unread.message);
+  const free = `port ${probe.spec.port} is free on every standby that reports`;
+  const { name } = probe.spec.azureLoadBalancer ?? {};
+  const probed = name === undefined ? "" : `; ${name} probes it, and its backend pool holds every member`;
+  return preflight("True", "Passed", `${free}${probed}`);
+}
+
+/** Only with a load balancer is there anything to read. */
+function observedOf(seen: Seen): WantedCondition[] {
+  const { balancer, probe } = seen;
+  if (balancer?.loadBalancer === undefined) return [];
+  const failure = failuresOf(seen).find(({ code }) => code !== "NotFound");
+  if (failure === undefined)
+    return [wantedWithRemedy("LbProbePort", "Observed", "True", "Read", "the load balancer was read")];
+  if (probe.spec.monitor.whenUnreadable === "Ignore") {
+    const before = probe.status?.conditions?.filter(({ type }) => type === "Observed");
+    return before?.map(({ type, status, reason, message }) => ({ type, status, reason, message })) ?? [];
   }
-  return wantedWithRemedy(
-    "LbProbePort",
-    "PreflightOK",
-    "True",
-    "Passed",
-    `port ${probe.spec.port} is free on every standby that reports`,
-  );
+  const reason = isUnread(failure.code) ? failure.code : "CallFailed";
+  return [wantedWithRemedy("LbProbePort", "Observed", "False", reason, failure.message)];
+}
+
+function isUnread(code: Failure["code"]): code is "CallTimeout" | "EndpointUnreachable" | "Throttled" {
+  return code === "CallTimeout" || code === "EndpointUnreachable" || code === "Throttled";
 }
 
 function progressOf(seen: Seen, own: ReportedResource | undefined): WantedCondition[] {

@@ -2,6 +2,7 @@
  * The identity for one object's cloud calls: the keys of its Secret, or the controller's own. Secrets are read from the
  * object's namespace only, kept for a short while, and never put into messages.
  */
+import type { Credentials } from "../../api/generated/types.ts";
 import { ReadCache } from "../../cloud/read-cache.ts";
 import type { KubeObject, ResourceType } from "../../kube/ports.ts";
 import { messageOf } from "../../lib/errors.ts";
@@ -18,6 +19,11 @@ interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+/** An object that may name credentials. */
+export interface CredentialHolder extends KubeObject {
+  readonly spec: { readonly credentials?: Credentials | undefined };
+}
+
 type KeysOf<Keys> = PointerKind<PointerObject, unknown, unknown, Keys>["keysOf"];
 
 export class CredentialSource<Keys> {
@@ -32,7 +38,7 @@ export class CredentialSource<Keys> {
   }
 
   /** `anyAge`: what is known will do, however old. */
-  async identityOf(object: PointerObject, anyAge: boolean): Promise<Identity<Keys>> {
+  async identityOf(object: CredentialHolder, anyAge: boolean): Promise<Identity<Keys>> {
     const namespace = object.metadata.namespace ?? "";
     const { credentials } = object.spec;
     if (credentials === undefined) return this.#ambient(namespace);
