@@ -39,6 +39,8 @@ export interface KnownDeviations {
   readonly dryRun?: string;
   /** Elastic IPs altogether. */
   readonly elasticIp?: string;
+  /** The interface that an Elastic IP was taken from. */
+  readonly lostElasticIp?: string;
 }
 
 export function ec2Contract(name: string, makeWorld: () => Promise<Ec2World>, deviations: KnownDeviations = {}): void {
@@ -175,6 +177,17 @@ export function ec2Contract(name: string, makeWorld: () => Promise<Ec2World>, de
       const [after] = await ec2.describeAddresses([allocationId], CALL);
       expect(after?.networkInterfaceId).toBe(eni2);
       expect(after?.associationId).not.toBe(before?.associationId);
+    });
+
+    const stale =
+      noElasticIp === "" && deviations.lostElasticIp !== undefined
+        ? ` (skipped: ${deviations.lostElasticIp})`
+        : noElasticIp;
+    it.skipIf(stale !== "")(`shows no Elastic IP on the interface that lost it${stale}`, async () => {
+      const { ec2, elasticIp, eni1, eni2 } = await elastic();
+      const { allocationId } = elasticIp;
+      await ec2.associateAddress({ allocationId, networkInterfaceId: eni1 }, CALL);
+      await ec2.associateAddress({ allocationId, networkInterfaceId: eni2 }, CALL);
       const [eni] = await ec2.describeNetworkInterfaces({ ids: [eni1] }, CALL);
       expect(eni?.publicIp).toBeUndefined();
     });
