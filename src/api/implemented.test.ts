@@ -47,12 +47,11 @@ describe("notImplementedFields", () => {
       { ...base, failover: { scope: "Anywhere" }, scheduledEvents: { action: "Act" } },
       [],
     ],
-    ["a scope", "FailoverGroup", { ...base, failover: { scope: "SameRegion" } }, ["spec.failover.scope"]],
     [
-      "a scheduled event",
+      "nothing in a scope and in what events lead to",
       "FailoverGroup",
-      { ...base, scheduledEvents: { action: "Ignore" } },
-      ["spec.scheduledEvents"],
+      { ...base, failover: { scope: "SameRegion" }, scheduledEvents: { action: "Ignore" } },
+      [],
     ],
     [
       "a switch by its presence",

@@ -21,8 +21,8 @@ const NOTHING_YET: Coverage = { now: [], later: [""] };
 
 export const COVERAGE: Readonly<Record<KindName, Coverage>> = {
   FailoverGroup: {
-    now: ["members", "resources", "failover", "isolation", "fencing", "servicePorts", "whenDeleted"],
-    later: ["failover.scope", "scheduledEvents", "monitors"],
+    now: ["members", "resources", "failover", "scheduledEvents", "isolation", "fencing", "servicePorts", "whenDeleted"],
+    later: ["monitors"],
     laterValues: { "failover.finalAction": ["RebootNode"] },
   },
   AwsVirtualIP: { now: [""], later: [] },

@@ -5,6 +5,7 @@
 import { FAILOVER_GROUP, agentFieldManager } from "../../src/api/kinds.ts";
 import type { FailoverGroup, MemberReport, ReportedResource } from "../../src/api/generated/types.ts";
 import { LEASE, LEASE_ANNOTATIONS, type Lease, microTime, SESSION_LABEL } from "../../src/api/session-lease.ts";
+import type { ScheduledEvent } from "../../src/api/scheduled-events.ts";
 import type { Timings } from "../../src/api/timings.ts";
 import { isKubeError, type KubeApi, type ObjectKey } from "../../src/kube/ports.ts";
 import { type Clock, elapsedMs, type Instant, readInstant, type Timer } from "../../src/lib/clock.ts";
@@ -28,6 +29,8 @@ export class ScriptedAgent {
   #isStopping = false;
   /** Published with the facts: its machine has booted too recently to activate anything. */
   isWaitingAfterBoot = false;
+  /** Published with the facts: maintenance that its cloud announces. */
+  events: readonly ScheduledEvent[] = [];
   #isBusy = false;
   #isRenewing = false;
   #finishedEpoch = -1;
@@ -139,6 +142,7 @@ export class ScriptedAgent {
               watchdog: "Soft",
               interfaces: [],
               isWaitingAfterBoot: this.isWaitingAfterBoot,
+              events: this.events,
             }),
             [LEASE_ANNOTATIONS.nonce]: `${this.session}-${sent.monotonicMs}`,
           },

@@ -98,6 +98,9 @@ export async function actOnGroup(
     case "NoteRepair":
       memory.noteRepair(uid, step.resource, clock.monotonicMs());
       return;
+    case "NoteTold":
+      memory.noteTold(uid, step.what);
+      return;
     case "NoteMove":
       memory.mark(uid, step.epoch, { plannedMs: clock.monotonicMs() });
       return;

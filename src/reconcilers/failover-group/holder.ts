@@ -47,6 +47,8 @@ export function holderOf(seen: Seen): Holder {
   const fate = fateOf(member, grant);
   if (fate.state !== "Revocable" && fate.state !== "Expired") return fate;
   if (fate.state === "Revocable" && fate.end === "Fenced") return fate;
+  const isPausing = member.session.pausingUntilMs !== undefined && seen.group.spec.scheduledEvents?.action === "Act";
+  if (fate.state === "Revocable" && isPausing) return { state: "Holding", node: grant.node, isHeard: false };
   const by = vetoes(seen.members, grant, seen.settings.rules);
   return by.length > 0 ? { state: "Vetoed", node: grant.node, by } : fate;
 }

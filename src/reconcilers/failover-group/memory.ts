@@ -11,7 +11,10 @@ import { memberOf } from "./seen.ts";
 
 type Mutable = { -readonly [Key in keyof Memory]: Memory[Key] };
 
-export const NO_MEMORY: Memory = { promotableSinceMs: {}, isolatedSinceMs: {}, repairedAtMs: {} };
+export const NO_MEMORY: Memory = { promotableSinceMs: {}, isolatedSinceMs: {}, repairedAtMs: {}, told: [] };
+
+/** What was told longest ago is forgotten, and may be told again. */
+const MAX_TOLD = 64;
 
 export class GroupMemory {
   readonly #groups = new Map<string, Mutable>();
@@ -50,6 +53,11 @@ export class GroupMemory {
   noteRepair(uid: string, resource: string, atMs: number): void {
     const memory = this.#of(uid);
     memory.repairedAtMs = { ...memory.repairedAtMs, [resource]: atMs };
+  }
+
+  noteTold(uid: string, what: string): void {
+    const memory = this.#of(uid);
+    memory.told = [...memory.told, what].slice(-MAX_TOLD);
   }
 
   noteStatusWrite(uid: string, atMs: number): void {

@@ -2,6 +2,7 @@
  * Who takes the group: the first member in order that may be granted it. Pure.
  */
 import { homeRegion, refusalOf } from "./checks-members.ts";
+import { isMaintenanceDue } from "./maintenance.ts";
 import type { MemberSeen, Seen } from "./seen.ts";
 
 export interface Choice {
@@ -25,7 +26,7 @@ export interface Wish {
 
 export function chooseCandidate(seen: Seen, wallMs: number, wish: Wish): Choice | undefined {
   const { except, only, among } = wish;
-  const ordered = inOrder(seen, wish.prefer).filter(
+  const ordered = inOrder(seen, wallMs, wish.prefer).filter(
     ({ node }) =>
       node !== except && (only === undefined || node === only) && (among === undefined || among.includes(node)),
   );
@@ -39,12 +40,16 @@ export function chooseCandidate(seen: Seen, wallMs: number, wish: Wish): Choice 
   return chosen === undefined || session === undefined ? undefined : { node: chosen.node, session };
 }
 
-/** The spec's order; the preferred member and, under `PreferRegion`, the own region first. */
-function inOrder(seen: Seen, prefer: string | undefined): MemberSeen[] {
+/**
+ * The spec's order; the preferred member and, under `PreferRegion`, the own region first; who is about to go down for
+ * maintenance last.
+ */
+function inOrder(seen: Seen, wallMs: number, prefer: string | undefined): MemberSeen[] {
   const home = seen.group.spec.failover.scope === "PreferRegion" ? homeRegion(seen) : undefined;
   const rank = (member: MemberSeen): number => {
     if (member.node === prefer) return -1;
-    return home !== undefined && member.nodeObject?.region !== home ? 1 : 0;
+    const isFar = home !== undefined && member.nodeObject?.region !== home;
+    return (isMaintenanceDue(seen, member, wallMs) ? 2 : 0) + (isFar ? 1 : 0);
   };
   return seen.members
     .filter((member) => member.position !== undefined)

@@ -48,7 +48,14 @@ export function silentHolder(draft: Draft): SilentHolder | undefined {
     holder.state === "Expired";
   const member = memberOf(seen, grant.node);
   if (!isUnproven || member === undefined) return undefined;
-  return { fencing, member, grant, silentAtMs: member.session.silentAtMs };
+  return { fencing, member, grant, silentAtMs: silentAfterPauseMs(seen, member) };
+}
+
+/** A machine that stands still as its cloud announced is not shot for it. */
+function silentAfterPauseMs(seen: Seen, { session }: MemberSeen): number | undefined {
+  const { silentAtMs, pausingUntilMs } = session;
+  if (silentAtMs === undefined || pausingUntilMs === undefined) return silentAtMs;
+  return seen.group.spec.scheduledEvents?.action === "Act" ? Math.max(silentAtMs, pausingUntilMs) : silentAtMs;
 }
 
 /** Whether the grant of a lost holder's group must wait for proof; under BestEffort only until `timeout`. */

@@ -10,7 +10,9 @@ import { isStillLooking, refusalOf } from "./checks-members.ts";
 import { closeAsFailed, type Draft, isoTime, movesByItself, tell } from "./draft.ts";
 import { type Grant, reportsUnder } from "./holder.ts";
 import { confirmationMs, isIsolated, membersThatReach } from "./isolation.ts";
+import { isMaintenanceDue } from "./maintenance.ts";
 import { chooseCandidate } from "./plan-candidates.ts";
+import { considerMaintenance } from "./plan-maintenance.ts";
 import { ATTEMPT_FAILED, type JoinedResource } from "./plan-resources.ts";
 import { type MemberSeen, memberOf, openMove } from "./seen.ts";
 import type { Cause } from "./types.ts";
@@ -35,6 +37,7 @@ export function considerMove(draft: Draft, resources: readonly JoinedResource[])
   const { failover } = draft.seen.group.spec;
   if (member?.position === undefined) return moveTo(draft, "Requested", wish, "it is no longer a member in the spec");
   if (considerIsolation(draft, member, status.active)) return;
+  if (considerMaintenance(draft, member)) return;
   if (member.nodeObject?.isCordoned === true && failover.onCordon === "Move")
     return moveTo(draft, "Cordoned", wish, "its Node is cordoned");
   if (failover.failback === "Automatic") considerFailback(draft, member.position);
@@ -76,7 +79,7 @@ function considerFailback(draft: Draft, holderPosition: number): void {
   const afterMs = parseDurationMs(seen.group.spec.failover.failbackAfter) ?? 0;
   for (const member of seen.members) {
     if (member.position === undefined || member.position >= holderPosition) continue;
-    if (refusalOf(seen, member, now.wallMs) !== undefined) continue;
+    if (refusalOf(seen, member, now.wallMs) !== undefined || isMaintenanceDue(seen, member, now.wallMs)) continue;
     const leftMs = (seen.memory.promotableSinceMs[member.node] ?? now.monotonicMs) + afterMs - now.monotonicMs;
     if (leftMs > 0) {
       draft.lookAgainMs.push(leftMs);

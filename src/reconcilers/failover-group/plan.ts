@@ -12,6 +12,7 @@ import { FINALIZERS } from "../../api/kinds.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { type Draft, isoTime, newDraft } from "./draft.ts";
 import { considerBoot } from "./plan-fencing.ts";
+import { lookAfterPause, tellOfMaintenance } from "./plan-maintenance.ts";
 import { considerMove } from "./plan-moves.ts";
 import { isGroupUp } from "./plan-ready.ts";
 import { acceptOperation, carryOutOperation } from "./plan-operations.ts";
@@ -48,6 +49,8 @@ export function planGroup(seen: Seen, now: Instant): Plan<Step> {
   } else {
     carryOutOperation(draft);
   }
+  tellOfMaintenance(draft);
+  lookAfterPause(draft);
   const hadTarget = draft.status.target !== undefined;
   const joined = joinResources(seen, draft.status.active, draft.status.operation);
   considerMove(draft, joined);

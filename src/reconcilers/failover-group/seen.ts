@@ -82,6 +82,8 @@ export interface Memory {
   readonly move?: MoveTimes;
   /** When the last repair of a simulated fault was counted, by resource. */
   readonly repairedAtMs: Readonly<Record<string, number>>;
+  /** News that this leader has told already. */
+  readonly told: readonly string[];
 }
 
 /** Points in time on the leader's monotonic clock. */

@@ -14,6 +14,7 @@ import { LEASE_ANNOTATIONS, type Lease, type NodeFacts, type SessionEnd } from "
 import { PRESETS, presetTimings, revokeWaitMs, silenceMs, type Timings } from "../../api/timings.ts";
 import { assert } from "../../lib/assert.ts";
 import type { Instant } from "../../lib/clock.ts";
+import { pauseAllowanceMs } from "./pauses.ts";
 import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
 
 export type SessionVerdict =
@@ -48,6 +49,11 @@ export interface SessionView {
    * while the reads are broken.
    */
   readonly silentAtMs?: number;
+  /**
+   * The cloud has announced that the machine stands still about now: whoever acts on that waits for its session until
+   * then, on the leader's monotonic clock. Never before rho*L+M have passed.
+   */
+  readonly pausingUntilMs?: number;
 }
 
 interface Count {
@@ -125,12 +131,15 @@ export class SessionObserver {
       count.unchangedSince.monotonicMs + silentAfterMs(count.bounds, now),
       (this.#chainStart?.monotonicMs ?? 0) + waitMs(count.bounds, now),
     );
+    const allowanceMs = pauseAllowanceMs(facts, now.wallMs);
+    const untilMs = count.unchangedSince.monotonicMs + waitMs(count.bounds, now) + (allowanceMs ?? 0);
     return {
       node,
       verdict: this.#verdict(count, now),
       lease: count.lease,
       ...(this.#isUnbroken(now) ? { silentAtMs } : {}),
       ...(facts === undefined ? {} : { facts }),
+      ...(allowanceMs === undefined || untilMs <= now.monotonicMs ? {} : { pausingUntilMs: untilMs }),
       ...(count.isSeenChanging ? { changedAtMs: count.unchangedSince.monotonicMs } : {}),
     };
   }

@@ -53,5 +53,7 @@ export type Step =
   | { readonly do: "CountMove"; readonly move: HistoryEntry }
   /** This leader remembers when it counted a repair of a simulated fault. */
   | { readonly do: "NoteRepair"; readonly resource: string }
+  /** This leader remembers what it told. */
+  | { readonly do: "NoteTold"; readonly what: string }
   /** This leader remembers when it began to move the group. */
   | { readonly do: "NoteMove"; readonly epoch: number };
