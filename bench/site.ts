@@ -8,8 +8,8 @@ import { RestKubeApi } from "../src/kube/rest-client.ts";
 import { runApiServer } from "../src/sandbox/apiserver/main.ts";
 import { startEc2Endpoint } from "../src/sandbox/ec2/endpoint.ts";
 import { VirtualEc2 } from "../src/sandbox/ec2/virtual-ec2.ts";
-import { twoZones } from "../src/sandbox/network/topology.ts";
-import { buildEc2World } from "../src/sandbox/world/ec2-world.ts";
+import { twoZones } from "../src/sandbox/network/topologies.ts";
+import { awsMachines, buildEc2World } from "../src/sandbox/world/ec2-world.ts";
 import { isReadyOn } from "../src/sandbox/world/group-watch.ts";
 import { buildKubeWorld } from "../src/sandbox/world/kube-world.ts";
 import { applyAll } from "../src/sandbox/world/manifests.ts";
@@ -60,7 +60,7 @@ export async function startSite(folder: string): Promise<Site> {
     { accessKeys: [ACCESS_KEY] },
     { regions: [ec2], clock: systemClock, random: systemRandom },
   );
-  await buildKubeWorld(topology, buildEc2World(ec2, topology), { api, clock: systemClock });
+  await buildKubeWorld(awsMachines(topology, buildEc2World(ec2, topology)), { api, clock: systemClock });
   await applyAll(api, groupObjects(topology.virtualIp), GROUP.namespace);
   const kubeconfig = join(folder, "kubeconfig");
   writeKubeconfig(kubeconfig, apiUrl);

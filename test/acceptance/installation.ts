@@ -16,9 +16,7 @@ import type { KubeObject, ResourceType } from "../../src/kube/ports.ts";
 import { RestKubeApi } from "../../src/kube/rest-client.ts";
 import { type RunningApiServer, runApiServer } from "../../src/sandbox/apiserver/main.ts";
 import { kubeconfigFor } from "../../src/sandbox/launcher/kubeconfig.ts";
-import type { Topology } from "../../src/sandbox/network/topology.ts";
-import type { Ec2World } from "../../src/sandbox/world/ec2-world.ts";
-import { buildKubeWorld, SYSTEM_NAMESPACE } from "../../src/sandbox/world/kube-world.ts";
+import { buildKubeWorld, type KubeMachine, SYSTEM_NAMESPACE } from "../../src/sandbox/world/kube-world.ts";
 import { applyAll } from "../../src/sandbox/world/manifests.ts";
 import { ADMIN, Cloud, REGION } from "./cloud.ts";
 import { until, untilObject } from "./facts.ts";
@@ -151,7 +149,7 @@ export class Installation {
     const server = await runApiServer({ listen: { host: "127.0.0.1", port: 0 }, autoCreateNamespaces: true });
     const site = new Installation(folder, server, await Cloud.start(), options.timings ?? ["--preset", "fast"]);
     try {
-      await buildKubeWorld(site.#topology(), site.#ec2World(), { api: site.api, clock: systemClock });
+      await buildKubeWorld(site.#kubeMachines(), { api: site.api, clock: systemClock });
       if (options.hasController !== false) site.#startController();
       for (const machine of site.machines) machine.boot();
       if (options.hasController !== false) await site.untilControllerLeads();
@@ -269,34 +267,12 @@ export class Installation {
     this.#controller = startProgram(["controller", ...reach, ...ports, ...this.#timings], env);
   }
 
-  #topology(): Topology {
-    const place = (name: string, address: string) => ({
-      name,
-      address,
-      gateway: "",
-      prefixLength: 8,
-      subnetCidr: "",
-      mac: "",
+  #kubeMachines(): KubeMachine[] {
+    return this.machines.map((machine, index) => {
+      const zone = `${REGION}${index === 0 ? "a" : "b"}`;
+      const providerId = `aws:///${zone}/${this.cloud.instanceOf(index)}`;
+      return { name: machine.node, address: machine.address, region: REGION, zone, providerId };
     });
-    const vms = this.machines.map((machine, index) => ({
-      ...place(machine.node, machine.address),
-      zone: `${REGION}${index === 0 ? "a" : "b"}`,
-    }));
-    const elsewhere = place("none", "127.0.0.1");
-    const network = { id: "acceptance", region: REGION, vpcCidr: "", virtualIp: "" };
-    return { ...network, control: elsewhere, client: { ...elsewhere, zone: `${REGION}a` }, vms };
-  }
-
-  #ec2World(): Ec2World {
-    const indexOf = (vm: string): number => this.machines.findIndex((machine) => machine.node === vm);
-    return {
-      vpcId: "",
-      routeTableIds: [],
-      subnets: [],
-      eniOf: (vm) => this.cloud.eniOf(indexOf(vm)),
-      instanceOf: (vm) => this.cloud.instanceOf(indexOf(vm)),
-      vmOf: () => undefined,
-    };
   }
 }
 

@@ -10,7 +10,6 @@ import { messageOf } from "../../lib/errors.ts";
 import { signal } from "../launcher/processes.ts";
 import { machineMonotonicMs } from "../machine-clock.ts";
 import { secondsText } from "../report/result.ts";
-import { GROUP_KEY } from "../scenarios/aws-virtual-ip.ts";
 import { NOISE_MS } from "./bounds.ts";
 import { QUIET_MS, untilCalm } from "./calm.ts";
 import { mayEnd } from "./endings.ts";
@@ -91,7 +90,7 @@ function outageProblems(outage: number | undefined, stall: Stall): string[] {
 
 /** What must be the same afterwards, as texts. */
 async function standingOf(stage: ChaosStage): Promise<ReadonlyMap<string, string>> {
-  const group = await stage.world.api.get<FailoverGroup>(FAILOVER_GROUP, GROUP_KEY);
+  const group = await stage.world.api.get<FailoverGroup>(FAILOVER_GROUP, stage.groupKey);
   const leases = await readLeases(stage);
   const sessions = stage.world.site.topology.vms.map((vm) => leases.get(vm.name)?.spec?.holderIdentity ?? "none");
   return new Map([

@@ -9,7 +9,6 @@ import type { Lease, NodeFacts } from "../../api/session-lease.ts";
 import { sleep } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { machineMonotonicMs } from "../machine-clock.ts";
-import { GROUP_KEY } from "../scenarios/aws-virtual-ip.ts";
 import { conditionIs, isReadyOn } from "../world/group-watch.ts";
 import { AGENT_PROGRAMS, pidOfAgent } from "./agents.ts";
 import { LEADER_LEASE, readLeases } from "./stage.ts";
@@ -49,7 +48,7 @@ async function look(stage: ChaosStage, renewals: Renewals): Promise<Cast | strin
   try {
     const leases = await readLeases(stage);
     renewals.saw(leases);
-    const group = await stage.world.api.get<FailoverGroup>(FAILOVER_GROUP, GROUP_KEY);
+    const group = await stage.world.api.get<FailoverGroup>(FAILOVER_GROUP, stage.groupKey);
     return machineTrouble(stage) ?? leaseTrouble(stage, leases, renewals) ?? castOf(stage, leases, group);
   } catch (thrown) {
     return `the API server does not answer (${messageOf(thrown)})`;

@@ -2,10 +2,10 @@
 import type { OrchestratorConfig } from "../launcher/launch.ts";
 import { secondsText } from "../report/result.ts";
 import { Timeline } from "../report/timeline.ts";
-import { applyExample, GROUP_KEY } from "../scenarios/aws-virtual-ip.ts";
+import { applyExample, AWS_VIRTUAL_IP_SCENARIO, virtualIpTarget } from "../scenarios/aws-virtual-ip.ts";
 import type { MachineEvent } from "../vm/virtual-machine.ts";
 import { GroupWatch } from "../world/group-watch.ts";
-import { tellWhatItIs, worldParts } from "../world/orchestrate.ts";
+import { groupKeyOf, tellWhatItIs, worldParts } from "../world/orchestrate.ts";
 import type { OrchestratorModules } from "../world/orchestrate.ts";
 import { World } from "../world/world.ts";
 import { runApiOutage } from "./api-outage.ts";
@@ -37,7 +37,8 @@ export async function orchestrateChaos(config: OrchestratorConfig, modules: Orch
   const endings = new Endings();
   const world = await startWorld(config, modules, { timeline, endings });
   const group = followGroup(world, modules, timeline);
-  const stage: ChaosStage = { world, group, timeline, clock: modules.clock, endings };
+  const groupKey = groupKeyOf(AWS_VIRTUAL_IP_SCENARIO);
+  const stage: ChaosStage = { world, group, groupKey, spreadMs: 0, timeline, clock: modules.clock, endings };
   await applyExample(stage);
   timeline.note("plain", "applied examples/aws-virtual-ip; waiting for everything to be well");
   const play = chaos.scenario === "random" ? runRandomChaos : runApiOutage;
@@ -77,13 +78,13 @@ async function startWorld(
   });
   await world.start();
   timeline.note("plain", "API server, EC2, router, two controllers and two machines are up");
-  world.startClient();
+  world.startClient(virtualIpTarget(world));
   return world;
 }
 
 /** Tells whenever the grant moves. */
 function followGroup(world: World, modules: OrchestratorModules, timeline: Timeline): GroupWatch {
-  const group = new GroupWatch(GROUP_KEY, { api: world.api, clock: modules.clock });
+  const group = new GroupWatch(groupKeyOf(AWS_VIRTUAL_IP_SCENARIO), { api: world.api, clock: modules.clock });
   const latest = { epoch: 0 };
   group.onChange((seen) => {
     const active = seen.group.status?.active;

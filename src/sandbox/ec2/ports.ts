@@ -76,6 +76,14 @@ export interface Instance {
   readonly stateReason?: string;
 }
 
+/** An Elastic IP address. It is associated when `associationId` is there; then `networkInterfaceId` is, too. */
+export interface ElasticAddress {
+  readonly allocationId: string;
+  readonly publicIp: string;
+  readonly associationId?: string;
+  readonly networkInterfaceId?: string;
+}
+
 /** Everything in one region, as one immutable value. */
 export interface Ec2State {
   readonly zones: readonly Zone[];
@@ -84,6 +92,7 @@ export interface Ec2State {
   readonly routeTables: ReadonlyMap<string, RouteTable>;
   readonly networkInterfaces: ReadonlyMap<string, NetworkInterface>;
   readonly instances: ReadonlyMap<string, Instance>;
+  readonly addresses: ReadonlyMap<string, ElasticAddress>;
 }
 
 /** A route with its state: `blackhole` when its interface is gone, detached, or its instance does not run. */
@@ -93,7 +102,7 @@ export interface RouteWithState extends Route {
 
 /** What changed; a listener that mirrors reads `state` again. */
 export interface Ec2Change {
-  readonly object: "vpc" | "subnet" | "routeTable" | "networkInterface" | "instance";
+  readonly object: "vpc" | "subnet" | "routeTable" | "networkInterface" | "instance" | "address";
   readonly id: string;
 }
 

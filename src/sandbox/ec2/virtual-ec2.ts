@@ -79,6 +79,7 @@ export class VirtualEc2 {
       routeTables: new Map(),
       networkInterfaces: new Map(),
       instances: new Map(),
+      addresses: new Map(),
     };
     this.#history.push({ sinceMs: this.#clock.monotonicMs(), state: this.#state });
   }

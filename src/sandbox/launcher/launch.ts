@@ -10,8 +10,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../host/system-clock.ts";
 import type { SandboxMode } from "../network/fabric.ts";
-import { namespaceOf, twoZones } from "../network/topology.ts";
+import { TOPOLOGIES } from "../network/topologies.ts";
+import { namespaceOf } from "../network/topology.ts";
+import type { Topology } from "../network/topology.ts";
 import type { SandboxOptions } from "../options.ts";
+import { SCENARIO_CATALOGUE } from "../scenarios/catalogue.ts";
 import { clearAbandoned, clearSandbox } from "./janitor.ts";
 import { kubeconfigFor } from "./kubeconfig.ts";
 import { createNamespaces, namespacesOfSandbox, netnsDirectoryIsMounted, whyNoNamespaces } from "./namespaces.ts";
@@ -46,16 +49,17 @@ export async function launch(options: SandboxOptions): Promise<number> {
   const cleared = await clearAbandoned();
   if (cleared.length > 0) say(`cleared what an earlier sandbox left behind: ${cleared.join(", ")}`);
   const id = randomBytes(3).toString("hex");
+  const topology = TOPOLOGIES[SCENARIO_CATALOGUE[options.scenario].topology](id);
   const directory = createDirectory({
     id,
     launcherPid: process.pid,
     launcherStartTicks: startTicksOf(process.pid) ?? 0,
-    namespaces: namespacesOfSandbox(twoZones(id)),
+    namespaces: namespacesOfSandbox(topology),
     mountsNetnsDirectory: !netnsDirectoryIsMounted(),
   });
   const interruption = new Interruption();
   try {
-    return await runIn(directory, options, interruption);
+    return await runIn(directory, topology, options, interruption);
   } catch (thrown) {
     say(`the sandbox could not run: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
     return CANNOT_RUN;
@@ -67,12 +71,13 @@ export async function launch(options: SandboxOptions): Promise<number> {
 
 async function runIn(
   directory: SandboxDirectory,
+  topology: Topology,
   options: SandboxOptions,
   interruption: Interruption,
 ): Promise<number> {
   const { id } = directory.record;
   const { mode, reason } = await chooseMode(id, options.mode);
-  if (mode === "namespaces") await createNamespaces(twoZones(id));
+  if (mode === "namespaces") await createNamespaces(topology);
   const apiSocket = join(directory.path, "apiserver.sock");
   const relay = await startRelay(apiSocket);
   const kubeconfig = join(directory.path, "kubeconfig");

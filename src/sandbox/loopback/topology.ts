@@ -1,35 +1,45 @@
 /**
- * The same world on addresses of 127.0.0.0/8, for machines where no network namespace can be made. Every sandbox has
+ * The same worlds on addresses of 127.0.0.0/8, for machines where no network namespace can be made. Every sandbox has
  * a /24 of its own, derived from its id. A machine has two addresses:
  *
  *   public (Node InternalIP, ENI)   where others reach it: the relays listen there and obey the wires
  *   guest                           what its own processes bind to: nobody but the relays connects to it
  */
 import { macOfAnyInterface } from "./file-interface.ts";
-import type { Place, Topology, VmPlace } from "../network/topology.ts";
+import { TOPOLOGIES, type TopologyName } from "../network/topologies.ts";
+import type { Place, Topology } from "../network/topology.ts";
 
-export function loopbackTopology(id: string): Topology {
-  const region = "ap-northeast-1";
+/** Names are asked for here, since port 53 of a machine may be taken. */
+export const LOOPBACK_DNS_PORT = 5_353;
+
+const HOSTS = { control: 2, client: 50, resolvers: 98, frontend: 114, publicIp: 130 } as const;
+/** Of the first machine; each has 16 addresses. */
+const FIRST_VM = 18;
+const SUBNET = 16;
+
+export function loopbackTopology(id: string, name: TopologyName = "two-zones"): Topology {
+  const model = TOPOLOGIES[name](id);
   const network = networkOf(id);
-  const place = (name: string, host: number): Place => ({
-    name,
+  const moved = <T extends Place>(place: T, host: number): T => ({
+    ...place,
     address: `${network}.${host}`,
     gateway: `${network}.1`,
     prefixLength: 28,
-    subnetCidr: `${network}.${host - (host % 16)}/28`,
+    subnetCidr: `${network}.${host - (host % SUBNET)}/28`,
     mac: macOfAnyInterface,
   });
+  const [first, ...others] = model.networks;
+  // Two networks share the /24: what each machine belongs to is known by its subnet.
+  const cidr = `${network}.0/24`;
   return {
-    id,
-    region,
-    vpcCidr: `${network}.0/24`,
-    virtualIp: "10.1.0.20",
-    control: place("control", 2),
-    client: { ...place("client", 50), zone: `${region}a` },
-    vms: [
-      { ...place("node1", 18), zone: `${region}a` },
-      { ...place("node2", 34), zone: `${region}b` },
-    ],
+    ...model,
+    networks: [{ ...first, cidr }, ...others.map((other) => ({ ...other, cidr }))],
+    publicIp: `${network}.${HOSTS.publicIp}`,
+    frontendIp: `${network}.${HOSTS.frontend}`,
+    resolvers: model.resolvers.map((_, index) => `${network}.${HOSTS.resolvers + index}`),
+    control: moved(model.control, HOSTS.control),
+    client: moved(model.client, HOSTS.client),
+    vms: model.vms.map((vm, index) => moved(vm, FIRST_VM + index * SUBNET)),
   };
 }
 
@@ -39,7 +49,7 @@ export function routerAddress(topology: Topology): string {
 }
 
 /** What a machine's own processes bind to. */
-export function guestAddress(vm: VmPlace): string {
+export function guestAddress(vm: Place): string {
   const last = vm.address.lastIndexOf(".");
   return `${vm.address.slice(0, last)}.${Number(vm.address.slice(last + 1)) + 1}`;
 }

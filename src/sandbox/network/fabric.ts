@@ -3,7 +3,7 @@
  * TCP relay. Everything above this port is the same in both modes.
  */
 import type { Ec2State } from "../ec2/ports.ts";
-import type { WireFacts } from "./forwarding.ts";
+import type { Detours, WireFacts } from "./forwarding.ts";
 
 export type SandboxMode = "namespaces" | "loopback";
 
@@ -18,6 +18,8 @@ export interface Fabric {
   /** Takes everything off its interfaces, as the loss of its power would. */
   guestDown(vm: string): Promise<void>;
   /** Makes packets go where this state sends them; resolves when they do. Latest call wins. */
-  forward(state: Ec2State, wires: readonly WireFacts[]): Promise<void>;
+  forward(state: Ec2State, wires: readonly WireFacts[], detours?: Detours): Promise<void>;
+  /** Makes an address lead to the orchestrator from everywhere. */
+  publish(address: string): Promise<void>;
   close(): Promise<void>;
 }

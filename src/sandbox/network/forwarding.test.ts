@@ -2,10 +2,12 @@ import { describe, expect, it } from "vitest";
 import { FakeClock } from "../../../test/fakes/fake-clock.ts";
 import { VirtualEc2 } from "../ec2/virtual-ec2.ts";
 import { buildEc2World } from "../world/ec2-world.ts";
-import { forwardingLines, forwardingOf, NO_FORWARDING } from "./forwarding.ts";
+import { cidrContains } from "../../lib/ipv4.ts";
+import { allRegions, forwardingLines, forwardingOf, NO_FORWARDING } from "./forwarding.ts";
 import type { WireFacts } from "./forwarding.ts";
 import { isSafeLine } from "./ip-command.ts";
-import { twoZones } from "./topology.ts";
+import { TOPOLOGIES, twoZones, type TopologyName } from "./topologies.ts";
+import { creationCommands, placesOf } from "./topology.ts";
 
 const topology = twoZones("abcdef");
 const wires: WireFacts[] = topology.vms.map(({ name, address }) => ({
@@ -80,5 +82,51 @@ describe("lines for ip -batch", () => {
     expect(isSafeLine("route replace 10.1.0.20/32 via 10.0.1.10 dev to-node1 table 103")).toBe(true);
     for (const line of ["", "route add 1\nlink del x", "a;b", "a $(b)", "-force", "a 'b'"])
       expect(isSafeLine(line)).toBe(false);
+  });
+});
+
+describe("networks of scenarios", () => {
+  it.each(Object.keys(TOPOLOGIES) as TopologyName[])("%s gives every place an address of its own", (name) => {
+    const world = TOPOLOGIES[name]("abcdef");
+    expect(world.name).toBe(name);
+    const addresses = placesOf(world).map((place) => place.address);
+    expect(new Set([...addresses, world.frontendIp, world.publicIp]).size).toBe(addresses.length + 2);
+    for (const place of placesOf(world)) expect(cidrContains(place.subnetCidr, place.address)).toBe(true);
+    for (const { address, region } of world.vms) {
+      const cidr = world.networks.find((network) => network.region === region)?.cidr ?? "";
+      expect(cidrContains(cidr, address)).toBe(true);
+    }
+    for (const command of creationCommands(world)) expect(command.join(" ")).toContain("us-abcdef-");
+  });
+
+  it("joins the two regions by a peering route alone, and drops both ways what crosses a link that is cut", () => {
+    const regional = TOPOLOGIES["two-regions"]("abcdef");
+    const modules = { clock: new FakeClock(), random: { next: Math.random, uuid: () => "" } };
+    const regions = regional.networks.map(({ region }) => new VirtualEc2({ region }, modules));
+    const built = buildEc2World(regions, regional);
+    const state = () => allRegions(regions.map((region) => region.state));
+    const routes = () => forwardingOf(state(), built.subnets, []).routes;
+    expect([...routes()]).toEqual([
+      ["table 101 10.1.0.0/16", "throw"],
+      ["table 101 10.2.10.0/24", "throw"],
+      ["table 102 10.0.0.0/16", "throw"],
+      ["table 102 10.2.10.0/24", "throw"],
+    ]);
+    regions[0]?.deleteRoute(built.routeTableIds[0] ?? "", "10.1.0.0/16");
+    expect(routes().get("table 101 10.1.0.0/16")).toBe("blackhole");
+    const cutLinks = regional.links.filter((link) => link.name === "vpn-tokyo");
+    const { rules } = forwardingOf(state(), built.subnets, [], { cutLinks, ways: new Map() });
+    expect([...rules]).toContain("pref 30 from 10.2.10.0/24 to 10.0.0.0/16 blackhole");
+    expect([...rules]).toContain("pref 30 from 10.0.0.0/16 to 10.2.10.0/24 blackhole");
+    expect([...rules].filter((rule) => rule.includes("10.1.0.0"))).toEqual([]);
+  });
+
+  it("leads an address to the machine that it is told, as long as that machine's wire is whole", () => {
+    const { ec2, built } = world();
+    const ways = new Map([["10.5.0.200", "node2"]]);
+    const way = (facts: readonly WireFacts[]) =>
+      forwardingOf(ec2.state, built.subnets, facts, { cutLinks: [], ways }).routes.get("table 90 10.5.0.200/32");
+    expect(way(wires)).toBe("via 10.0.2.10 dev to-node2");
+    expect(way(cut("node2"))).toBe("blackhole");
   });
 });

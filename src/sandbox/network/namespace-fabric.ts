@@ -3,11 +3,11 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Ec2State } from "../ec2/ports.ts";
 import { pidsInNamespace } from "../launcher/processes.ts";
 import type { Fabric } from "./fabric.ts";
-import { forwardingLines, forwardingOf, NO_FORWARDING } from "./forwarding.ts";
-import type { Forwarding, SubnetWire, WireFacts } from "./forwarding.ts";
-import { IpBatch } from "./ip-command.ts";
-import { guestDownLines, guestLines, namespaceOf } from "./topology.ts";
-import type { Topology, VmPlace } from "./topology.ts";
+import { forwardingLines, forwardingOf, NO_DETOURS, NO_FORWARDING } from "./forwarding.ts";
+import type { Detours, Forwarding, SubnetWire, WireFacts } from "./forwarding.ts";
+import { ip, IpBatch } from "./ip-command.ts";
+import { guestDownLines, guestLines, namespaceOf, routerDevice, vmOf } from "./topology.ts";
+import type { Topology } from "./topology.ts";
 
 export interface NamespaceFabricOptions {
   readonly topology: Topology;
@@ -45,15 +45,15 @@ export class NamespaceFabric implements Fabric {
   }
 
   async guestUp(vm: string): Promise<void> {
-    await this.#guest(vm).run(guestLines(this.#place(vm)));
+    await this.#guest(vm).run(guestLines(vmOf(this.#options.topology, vm)));
   }
 
   async guestDown(vm: string): Promise<void> {
     await this.#guest(vm).run(guestDownLines());
   }
 
-  forward(state: Ec2State, wires: readonly WireFacts[]): Promise<void> {
-    this.#wanted = forwardingOf(state, this.#options.subnets, wires);
+  forward(state: Ec2State, wires: readonly WireFacts[], detours: Detours = NO_DETOURS): Promise<void> {
+    this.#wanted = forwardingOf(state, this.#options.subnets, wires, detours);
     this.#applying = this.#applying.then(async () => {
       const target = this.#wanted;
       const lines = forwardingLines(this.#applied, target);
@@ -61,6 +61,13 @@ export class NamespaceFabric implements Fabric {
       await this.#router.run(lines);
     });
     return this.#applying;
+  }
+
+  /** The orchestrator runs in the control namespace. */
+  async publish(address: string): Promise<void> {
+    const { control } = this.#options.topology;
+    await ip(["address", "replace", `${address}/32`, "dev", "lo"]);
+    await this.#router.run([`route replace ${address}/32 via ${control.address} dev ${routerDevice(control.name)}`]);
   }
 
   close(): Promise<void> {
@@ -78,11 +85,5 @@ export class NamespaceFabric implements Fabric {
     const batch = this.#guests.get(vm);
     if (batch === undefined) throw new RangeError(`no machine named ${vm}`);
     return batch;
-  }
-
-  #place(vm: string): VmPlace {
-    const place = this.#options.topology.vms.find((candidate) => candidate.name === vm);
-    if (place === undefined) throw new RangeError(`no machine named ${vm}`);
-    return place;
   }
 }

@@ -21,6 +21,7 @@ const result = (change: Partial<ScenarioResult> = {}): ScenarioResult => ({
   faults: [crash],
   maxSimultaneousActive: 1,
   leaseDurationMs: 4_500,
+  notReal: [],
   problems: [],
   ...change,
 });

@@ -27,6 +27,8 @@ export interface ScenarioResult {
   readonly faults: readonly FaultResult[];
   readonly maxSimultaneousActive: number;
   readonly leaseDurationMs: number;
+  /** What was only imitated on this machine, each a clause. */
+  readonly notReal: readonly string[];
   /** What went wrong outside a single fault. */
   readonly problems: readonly string[];
 }
@@ -38,8 +40,12 @@ export function hasPassed(result: ScenarioResult): boolean {
 
 /** The object of `--json`. Whole milliseconds; null where something never happened. */
 export function resultJson(result: ScenarioResult): string {
+  return JSON.stringify(resultObject(result));
+}
+
+export function resultObject(result: ScenarioResult): Readonly<Record<string, unknown>> {
   const whole = (ms: number | undefined): number | null => (ms === undefined ? null : Math.round(ms));
-  return JSON.stringify({
+  return {
     scenario: result.scenario,
     mode: result.mode,
     passed: hasPassed(result),
@@ -53,7 +59,8 @@ export function resultJson(result: ScenarioResult): string {
     })),
     maxSimultaneousActive: result.maxSimultaneousActive,
     leaseDurationMs: result.leaseDurationMs,
-  });
+    ...(result.notReal.length === 0 ? {} : { notReal: result.notReal }),
+  };
 }
 
 const COLUMNS = ["fault", "moved", "detected", "active again", "client outage", "target", ""] as const;

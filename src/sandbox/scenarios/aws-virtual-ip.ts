@@ -3,114 +3,53 @@
  * group and ends with one, so that their outages can be read apart.
  */
 import { fileURLToPath } from "node:url";
-import type { AwsVirtualIP, FailoverGroup } from "../../api/generated/types.ts";
-import { AWS_VIRTUAL_IP, FAILOVER_GROUP } from "../../api/kinds.ts";
+import type { AwsVirtualIP } from "../../api/generated/types.ts";
+import { AWS_VIRTUAL_IP } from "../../api/kinds.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
-import { sleep } from "../../lib/clock.ts";
+import { routerAddress } from "../loopback/topology.ts";
 import { machineMonotonicMs } from "../machine-clock.ts";
+import { SERVICE_PORT } from "../network/topology.ts";
 import type { FaultResult } from "../report/result.ts";
-import { secondsText } from "../report/result.ts";
+import type { Ground } from "../world/emulator.ts";
 import { isReadyOn } from "../world/group-watch.ts";
 import { USER_NAMESPACE } from "../world/kube-world.ts";
 import { applyAll, readManifests } from "../world/manifests.ts";
-import { activeNode, failoverTargetMs, otherThan, play, untilCalm, untilPromisesLapsed, waitLimitMs } from "./stage.ts";
-import type { Fault, Stage } from "./stage.ts";
+import { crash, cutOff, failover, freeze, NOISE_MS, plannedMove } from "./faults.ts";
+import type { ClientTarget, Play, Scenario, ScenarioParts } from "./scenario.ts";
+import { otherThan, play, untilCalm, waitLimitMs } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
-export const GROUP_KEY = { namespace: USER_NAMESPACE, name: "failover1" };
 const VIRTUAL_IP_KEY = { namespace: USER_NAMESPACE, name: "awsvip1" };
 const EXAMPLE = fileURLToPath(new URL("../../../examples/aws-virtual-ip", import.meta.url));
 
-const PLANNED_TARGET_MS = 300;
 const DRIFT_PROCESSING_MS = 200;
-/** What a busy machine may add to a failover or a repair, and, in more steps, to a planned move, without failing the run. */
-const NOISE_MS = 500;
-const PLANNED_BOUND_MS = 1_000;
 
-export type Play = (stage: Stage) => Promise<FaultResult>;
+export const AWS_VIRTUAL_IP_SCENARIO = virtualIpScenario({
+  what: "examples/aws-virtual-ip",
+  apply: applyExample,
+  faults: [crash, plannedMove, cutOff, freeze, drift],
+});
 
-/** In the order in which the demo shows them. */
-export const AWS_VIRTUAL_IP_FAULTS: readonly Play[] = [crash, plannedMove, cutOff, freeze, drift];
+/** A scenario in the world of `examples/aws-virtual-ip`. */
+export function virtualIpScenario(
+  story: Pick<Scenario, "what"> & Pick<ScenarioParts, "apply"> & { readonly faults: readonly Play[] },
+): Scenario {
+  const { what, apply, faults } = story;
+  return {
+    what,
+    topology: "two-zones",
+    service: "virtual-ip",
+    build: (ground) => ({ emulators: [], client: virtualIpTarget(ground), apply, faults }),
+  };
+}
+
+/** Where the client finds the virtual IP. */
+export function virtualIpTarget({ mode, topology }: Ground): ClientTarget {
+  return { host: mode === "loopback" ? routerAddress(topology) : topology.virtualIp, port: SERVICE_PORT };
+}
 
 export async function applyExample(stage: Stage): Promise<void> {
   await applyAll(stage.world.api, readManifests(EXAMPLE), USER_NAMESPACE);
-}
-
-async function crash(stage: Stage): Promise<FaultResult> {
-  const from = await untilCalm(stage);
-  const machine = stage.world.machine(from);
-  const story = `crash: ${from}, the active machine, loses its power`;
-  const result = await play(stage, { ...failover(stage, "crash", from, story), inject: () => machine.crash() });
-  await machine.bootAfterDelay();
-  await untilPromisesLapsed(stage);
-  return result;
-}
-
-async function plannedMove(stage: Stage): Promise<FaultResult> {
-  const from = await untilCalm(stage);
-  const to = otherThan(stage, from);
-  const annotations = { "understudy.dev/move-to": to };
-  return await play(stage, {
-    ...failover(
-      stage,
-      "planned-move",
-      from,
-      `planned move: an operator asks for ${to} (annotation understudy.dev/move-to)`,
-    ),
-    boundMs: PLANNED_BOUND_MS,
-    targetMs: PLANNED_TARGET_MS,
-    inject: async () => {
-      const patch = { type: "merge", body: { metadata: { annotations } } } as const;
-      await stage.world.api.patch(FAILOVER_GROUP, GROUP_KEY, patch);
-    },
-  });
-}
-
-async function cutOff(stage: Stage): Promise<FaultResult> {
-  const from = await untilCalm(stage);
-  const machine = stage.world.machine(from);
-  const startMs = machineMonotonicMs();
-  const story = `cut-off: ${from}, the active machine, reaches nobody and nobody reaches it`;
-  const result = await play(stage, { ...failover(stage, "cut-off", from, story), inject: () => machine.cutOff() });
-  const last = stage.world.measurements.lastActive(from, startMs, machineMonotonicMs());
-  const problems = [...result.problems, ...tellSelfFence(stage, from, last === undefined ? undefined : last - startMs)];
-  await machine.reconnect();
-  return { ...result, problems };
-}
-
-/** The cut-off member still runs: it must have stopped serving by itself, before its session was over. */
-function tellSelfFence(stage: Stage, node: string, afterMs: number | undefined): string[] {
-  const { sessionDurationMs } = stage.world.timings;
-  if (afterMs === undefined) return [`${node} was never seen active before it was cut off`];
-  stage.timeline.note(
-    "plain",
-    `seen from inside ${node}: it stopped serving by itself ${secondsText(afterMs)} after the cut`,
-  );
-  return afterMs <= sessionDurationMs
-    ? []
-    : [`${node} went on serving for ${secondsText(afterMs)} after it was cut off`];
-}
-
-async function freeze(stage: Stage): Promise<FaultResult> {
-  const from = await untilCalm(stage);
-  const machine = stage.world.machine(from);
-  const resetsBefore = machine.resets;
-  const frozenMs = machineMonotonicMs();
-  const story = `freeze: ${from}, the active machine, stands still for longer than its session`;
-  const result = await play(stage, { ...failover(stage, "freeze", from, story), inject: () => machine.freeze() });
-  const atLeastMs = stage.world.timings.sessionDurationMs + 1_000;
-  await sleep(stage.clock, Math.max(0, frozenMs + atLeastMs - machineMonotonicMs()));
-  const thawMs = machineMonotonicMs();
-  stage.timeline.note("plain", `${from} is thawed after ${secondsText(thawMs - frozenMs)}`);
-  await machine.thaw();
-  await untilPromisesLapsed(stage);
-  const served = stage.world.measurements.lastActive(from, thawMs, machineMonotonicMs());
-  const problems = [...result.problems];
-  if (machine.resets === resetsBefore) problems.push(`the watchdog did not reset ${from}`);
-  if (served !== undefined) problems.push(`${from} answered after it was thawed`);
-  if (problems.length === result.problems.length) {
-    stage.timeline.note("good", `${from} was reset by its watchdog, came back as a standby and answered nothing`);
-  }
-  return { ...result, problems };
 }
 
 async function drift(stage: Stage): Promise<FaultResult> {
@@ -158,23 +97,4 @@ async function drift(stage: Stage): Promise<FaultResult> {
 async function monitorIntervalMs(stage: Stage): Promise<number> {
   const found = await stage.world.api.get<AwsVirtualIP>(AWS_VIRTUAL_IP, VIRTUAL_IP_KEY);
   return parseDurationMs(found?.spec.monitor?.interval ?? "10s") ?? 10_000;
-}
-
-/** A fault after which the other member must serve. */
-export function failover(stage: Stage, name: string, from: string, story: string): Omit<Fault, "inject"> {
-  const to = otherThan(stage, from);
-  const targetMs = failoverTargetMs(stage);
-  const moving = (group: FailoverGroup): boolean =>
-    activeNode(group) !== from || !isReadyOn(group) || group.status?.target !== undefined;
-  return {
-    name,
-    story,
-    from,
-    to,
-    targetMs,
-    boundMs: targetMs + NOISE_MS,
-    changesGroup: true,
-    detected: moving,
-    activated: (group) => isReadyOn(group, to),
-  };
 }

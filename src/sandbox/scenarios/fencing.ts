@@ -7,7 +7,8 @@ import { revokeWaitMs, silenceMs } from "../../api/timings.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { FaultResult } from "../report/result.ts";
 import { conditionIs } from "../world/group-watch.ts";
-import { applyExample, failover, GROUP_KEY, type Play } from "./aws-virtual-ip.ts";
+import { applyExample, virtualIpScenario } from "./aws-virtual-ip.ts";
+import { failover } from "./faults.ts";
 import { activeNode, otherThan, play, type Stage, untilCalm, untilPromisesLapsed, waitLimitMs } from "./stage.ts";
 
 /** What EC2 takes between `stopping` and `stopped` in the sandbox, in ms. */
@@ -18,12 +19,16 @@ const NOISE_MS = 1_000;
 /** How much longer than an expiry would take nothing may move, in ms. */
 const HELD_BACK_MS = 1_500;
 
-export const FENCING_FAULTS: readonly Play[] = [frozenAndStopped, refusedByTheCloud];
+export const FENCING_SCENARIO = virtualIpScenario({
+  what: "examples/aws-virtual-ip with fencing.policy: Required",
+  apply: applyFencedExample,
+  faults: [frozenAndStopped, refusedByTheCloud],
+});
 
-export async function applyFencedExample(stage: Stage): Promise<void> {
+async function applyFencedExample(stage: Stage): Promise<void> {
   await applyExample(stage);
   const fencing = { policy: "Required", awsStopInstance: {}, afterwards: "Start" };
-  await stage.world.api.patch(FAILOVER_GROUP, GROUP_KEY, { type: "merge", body: { spec: { fencing } } });
+  await stage.world.api.patch(FAILOVER_GROUP, stage.groupKey, { type: "merge", body: { spec: { fencing } } });
 }
 
 /** From the fault to the service elsewhere when the cloud answers: silence, one look at the Leases, stopping, proof. */

@@ -7,7 +7,8 @@ import { FAILOVER_GROUP } from "../../api/kinds.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { FaultResult } from "../report/result.ts";
 import { isReadyOn } from "../world/group-watch.ts";
-import { failover, GROUP_KEY, type Play } from "./aws-virtual-ip.ts";
+import { applyExample, virtualIpScenario } from "./aws-virtual-ip.ts";
+import { failover } from "./faults.ts";
 import { play, type Stage, untilCalm, waitLimitMs } from "./stage.ts";
 import { Witness } from "./witness.ts";
 
@@ -19,7 +20,11 @@ const NOTHING_MOVES_MS = 6_000;
 const MOVE_TARGET_MS = 300;
 const BOUND_MS = 1_000;
 
-export const ISOLATION_FAULTS: readonly Play[] = [networkLost, targetDown];
+export const ISOLATION_SCENARIO = virtualIpScenario({
+  what: "examples/aws-virtual-ip, which gets an isolation target",
+  apply: applyExample,
+  faults: [networkLost, targetDown],
+});
 
 async function networkLost(stage: Stage): Promise<FaultResult> {
   return await withWitness(stage, async (witness) => {
@@ -73,7 +78,7 @@ async function withWitness(stage: Stage, act: (witness: Witness) => Promise<Faul
   if (world.config.mode !== "namespaces") throw new Error("isolation targets can be cut in mode namespaces only");
   const witness = new Witness(world);
   const setTargets = async (isolation: object | null): Promise<unknown> =>
-    await world.api.patch(FAILOVER_GROUP, GROUP_KEY, { type: "merge", body: { spec: { isolation } } });
+    await world.api.patch(FAILOVER_GROUP, stage.groupKey, { type: "merge", body: { spec: { isolation } } });
   await witness.open();
   try {
     await setTargets({ targets: [{ http: { url: witness.url } }], ...TIMINGS });

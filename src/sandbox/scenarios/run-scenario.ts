@@ -1,45 +1,26 @@
 /** Plays a scenario from the first apply to the verdict. */
 import { messageOf } from "../../lib/errors.ts";
 import type { FaultResult, ScenarioResult } from "../report/result.ts";
-import type { ScenarioName } from "../options.ts";
-import { applyExample, AWS_VIRTUAL_IP_FAULTS, type Play } from "./aws-virtual-ip.ts";
-import { applyFencedExample, FENCING_FAULTS } from "./fencing.ts";
-import { ISOLATION_FAULTS } from "./isolation.ts";
+import type { ScenarioParts } from "./scenario.ts";
 import { untilCalm } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
-interface Scenario {
-  readonly apply: (stage: Stage) => Promise<void>;
-  /** What is applied, for the timeline. */
-  readonly what: string;
-  readonly faults: readonly Play[];
-}
-
-const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
-  "aws-virtual-ip": { apply: applyExample, what: "examples/aws-virtual-ip", faults: AWS_VIRTUAL_IP_FAULTS },
-  fencing: {
-    apply: applyFencedExample,
-    what: "examples/aws-virtual-ip with fencing.policy: Required",
-    faults: FENCING_FAULTS,
-  },
-  isolation: {
-    apply: applyExample,
-    what: "examples/aws-virtual-ip, which gets an isolation target",
-    faults: ISOLATION_FAULTS,
-  },
-};
-
 /** Never rejects for what the product does: that is part of the result. */
-export async function runScenario(stage: Stage): Promise<ScenarioResult> {
+export async function runScenario(
+  stage: Stage,
+  what: string,
+  scenario: Pick<ScenarioParts, "apply" | "faults" | "client" | "notReal">,
+): Promise<ScenarioResult> {
   const { world, timeline } = stage;
-  const scenario = SCENARIOS[world.config.options.scenario];
   const faults: FaultResult[] = [];
   const problems: string[] = [];
   try {
     await scenario.apply(stage);
-    timeline.note("plain", `applied ${scenario.what}; waiting for the group to become Ready`);
+    timeline.note("plain", `applied ${what}; waiting for the group to become Ready`);
     const first = await untilCalm(stage);
-    timeline.note("good", `Ready: ${first} serves ${world.site.topology.virtualIp}, the other member is a standby`);
+    const { client } = scenario;
+    const served = "host" in client ? client.host : client.name;
+    timeline.note("good", `Ready: ${first} serves ${served}, the other member is a standby`);
     for (const play of scenario.faults) {
       const result = await play(stage);
       faults.push(result);
@@ -57,6 +38,7 @@ export async function runScenario(stage: Stage): Promise<ScenarioResult> {
     faults,
     maxSimultaneousActive: world.measurements.maxSimultaneousActive(),
     leaseDurationMs: world.timings.sessionDurationMs,
+    notReal: scenario.notReal ?? [],
     problems,
   };
 }

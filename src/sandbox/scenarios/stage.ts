@@ -15,6 +15,10 @@ import type { World } from "../world/world.ts";
 export interface Stage {
   readonly world: World;
   readonly group: GroupWatch;
+  /** Of the scenario's FailoverGroup. */
+  readonly groupKey: { readonly namespace: string; readonly name: string };
+  /** Longest time from a right record or pointer until every client follows it (a TTL, a probe), in ms. */
+  readonly spreadMs: number;
   readonly timeline: Timeline;
   readonly clock: Clock;
 }
@@ -26,7 +30,7 @@ const QUIET_MS = 500;
 /** Processing, beyond the time the protocol takes: the target of the issue that this scenario proves. */
 const PROCESSING_MS = 700;
 
-/** What a fault that ends in a failover without proof may take: rho*L + M + 0.7 s. */
+/** What a fault that ends in a failover without proof may take, without `spreadMs`: rho*L + M + 0.7 s. */
 export function failoverTargetMs(stage: Stage): number {
   return revokeWaitMs(stage.world.timings) + PROCESSING_MS;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FakeClock, settle } from "../../../test/fakes/fake-clock.ts";
 import { silentLog } from "../../lib/log.ts";
-import { twoZones } from "../network/topology.ts";
+import { twoZones } from "../network/topologies.ts";
 import { VirtualMachine } from "./virtual-machine.ts";
 import type { MachineParts } from "./virtual-machine.ts";
 

@@ -5,8 +5,6 @@ import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { KubeApi, KubeObject } from "../../kube/ports.ts";
-import type { Topology, VmPlace } from "../network/topology.ts";
-import type { Ec2World } from "./ec2-world.ts";
 import { applyAll, NODE, readManifests } from "./manifests.ts";
 
 export const SYSTEM_NAMESPACE = "understudy-system";
@@ -32,17 +30,27 @@ interface KubeCondition {
   readonly message: string;
 }
 
+/** A machine as its cloud's provider for Kubernetes would register it. */
+export interface KubeMachine {
+  readonly name: string;
+  readonly address: string;
+  readonly region: string;
+  readonly zone: string;
+  /** `aws:///ZONE/INSTANCE` or `azure:///RESOURCE-ID`. */
+  readonly providerId: string;
+}
+
 export interface KubeWorldModules {
   readonly api: KubeApi;
   readonly clock: Clock;
 }
 
-export async function buildKubeWorld(topology: Topology, ec2: Ec2World, modules: KubeWorldModules): Promise<void> {
+export async function buildKubeWorld(machines: readonly KubeMachine[], modules: KubeWorldModules): Promise<void> {
   const { api, clock } = modules;
   const namespaces = [SYSTEM_NAMESPACE, USER_NAMESPACE].map((name) => namespaceObject(name));
   await untilItWorks(clock, "the API server does not answer", () => applyAll(api, namespaces, ""));
   await applyAll(api, readManifests(CRDS), "");
-  for (const vm of topology.vms) await addNode(api, nodeObject(topology, vm, ec2.instanceOf(vm.name)));
+  for (const machine of machines) await addNode(api, nodeObject(machine));
   await untilItWorks(clock, "the custom resources are not served", () => api.list(FAILOVER_GROUP));
 }
 
@@ -57,24 +65,24 @@ async function addNode(api: KubeApi, node: NodeObject): Promise<void> {
   await api.patch(NODE, key, { type: "merge", body: { status } }, { subresource: "status" });
 }
 
-/** As a kubelet and the AWS cloud provider would register it. */
-function nodeObject(topology: Topology, vm: VmPlace, instanceId: string): NodeObject {
+/** As a kubelet and the cloud's provider would register it. */
+function nodeObject(machine: KubeMachine): NodeObject {
   return {
     apiVersion: "v1",
     kind: "Node",
     metadata: {
-      name: vm.name,
+      name: machine.name,
       labels: {
-        "kubernetes.io/hostname": vm.name,
-        "topology.kubernetes.io/region": topology.region,
-        "topology.kubernetes.io/zone": vm.zone,
+        "kubernetes.io/hostname": machine.name,
+        "topology.kubernetes.io/region": machine.region,
+        "topology.kubernetes.io/zone": machine.zone,
       },
     },
-    spec: { providerID: `aws:///${vm.zone}/${instanceId}` },
+    spec: { providerID: machine.providerId },
     status: {
       addresses: [
-        { type: "InternalIP", address: vm.address },
-        { type: "Hostname", address: vm.name },
+        { type: "InternalIP", address: machine.address },
+        { type: "Hostname", address: machine.name },
       ],
       conditions: [{ type: "Ready", status: "True", reason: "KubeletReady", message: "sandbox machine" }],
     },

@@ -9,18 +9,21 @@ import { heldAddressesFile } from "../loopback/file-interface.ts";
 import { LoopbackFabric } from "../loopback/loopback-fabric.ts";
 import { loopbackTopology } from "../loopback/topology.ts";
 import { NamespaceFabric } from "../network/namespace-fabric.ts";
-import { twoZones } from "../network/topology.ts";
+import { TOPOLOGIES } from "../network/topologies.ts";
+import { SERVICE_PORT } from "../network/topology.ts";
 import { hasPassed, resultJson, secondsText, summaryLines } from "../report/result.ts";
 import type { ScenarioResult } from "../report/result.ts";
 import { Timeline } from "../report/timeline.ts";
-import { GROUP_KEY } from "../scenarios/aws-virtual-ip.ts";
+import { SCENARIO_CATALOGUE } from "../scenarios/catalogue.ts";
 import { runScenario } from "../scenarios/run-scenario.ts";
+import type { Scenario } from "../scenarios/scenario.ts";
 import type { Stage } from "../scenarios/stage.ts";
 import type { MachineEvent } from "../vm/virtual-machine.ts";
 import { vmFiles } from "../vm/vm-files.ts";
 import type { VmFiles } from "../vm/vm-files.ts";
-import { buildEc2World } from "./ec2-world.ts";
+import { buildEc2World, NO_EC2_WORLD } from "./ec2-world.ts";
 import { GroupWatch } from "./group-watch.ts";
+import { USER_NAMESPACE } from "./kube-world.ts";
 import { loopbackSite, namespaceSite, PEER_PORT } from "./site.ts";
 import { vmDirectory, World } from "./world.ts";
 import type { WorldParts } from "./world.ts";
@@ -55,40 +58,53 @@ export async function orchestrate(config: OrchestratorConfig, modules: Orchestra
       if (name === "apiserver") broken.reject(new Error(`the API server ended: ${how}`));
     },
   });
-  await Promise.race([world.start(), broken.promise]);
-  timeline.note("plain", "API server, EC2, router, two controllers and two machines are up");
-  const group = new GroupWatch(GROUP_KEY, { api: world.api, clock: modules.clock });
+  const scenario = SCENARIO_CATALOGUE[config.options.scenario];
+  const parts = scenario.build(world);
+  for (const clause of parts.notReal ?? []) timeline.line(`only imitated here: ${clause}`);
+  await Promise.race([world.start(parts.emulators), broken.promise]);
+  timeline.note("plain", "API server, the emulated cloud, router, two controllers and two machines are up");
+  const groupKey = groupKeyOf(scenario);
+  const group = new GroupWatch(groupKey, { api: world.api, clock: modules.clock });
   void group.follow();
-  world.startClient();
-  const stage: Stage = { world, group, timeline, clock: modules.clock };
-  const result = await runScenario(stage);
+  world.startClient(parts.client);
+  const { spreadMs = 0 } = parts;
+  const stage: Stage = { world, group, groupKey, spreadMs, timeline, clock: modules.clock };
+  const result = await runScenario(stage, scenario.what, parts);
   tellResult(stage, result);
   if (config.options.keep) await keep(config, timeline);
   return hasPassed(result) ? 0 : 1;
 }
 
+export function groupKeyOf({ group = "failover1" }: Pick<Scenario, "group">): Stage["groupKey"] {
+  return { namespace: USER_NAMESPACE, name: group };
+}
+
 export async function worldParts(config: OrchestratorConfig, modules: OrchestratorModules): Promise<WorldParts> {
-  const topology = config.mode === "namespaces" ? twoZones(config.id) : loopbackTopology(config.id);
-  const ec2 = new VirtualEc2({ region: topology.region }, modules);
-  const ec2World = buildEc2World(ec2, topology);
+  const scenario = SCENARIO_CATALOGUE[config.options.scenario];
+  const { servicePort = SERVICE_PORT } = scenario;
+  const service = { at: scenario.service, port: servicePort };
+  const isReal = config.mode === "namespaces";
+  const topology = isReal ? TOPOLOGIES[scenario.topology](config.id) : loopbackTopology(config.id, scenario.topology);
+  const regions =
+    topology.cloud === "aws" ? topology.networks.map(({ region }) => new VirtualEc2({ region }, modules)) : [];
+  const ec2World = topology.cloud === "aws" ? buildEc2World(regions, topology) : NO_EC2_WORLD;
   const outsiders = new Set<number>();
-  if (config.mode === "namespaces") {
+  const world = { regions, ec2World, outsiders };
+  if (isReal) {
     const fabric = new NamespaceFabric({ topology, subnets: ec2World.subnets, outsiders }, modules);
-    return { site: namespaceSite(topology, fabric), ec2, ec2World, outsiders };
+    return { ...world, site: namespaceSite(topology, fabric, service) };
   }
   const clientSubnetId = ec2World.subnets.find((subnet) => subnet.place === "client")?.subnetId ?? "";
   const files = (vm: string): VmFiles => vmFiles(vmDirectory(config, vm));
-  const fabric = new LoopbackFabric({ topology, clientSubnetId, peerPort: PEER_PORT, files });
+  const fabric = new LoopbackFabric({ topology, clientSubnetId, peerPort: PEER_PORT, servicePort, files });
   await fabric.listen();
-  return { site: loopbackSite(topology, fabric, heldAddressesFile), ec2, ec2World, outsiders };
+  return { ...world, site: loopbackSite(topology, fabric, service, { addressesFile: heldAddressesFile }) };
 }
 
 export function tellWhatItIs(config: OrchestratorConfig, timeline: Timeline): void {
   const { profile, latencyMs, scenario, chaos } = config.options;
   const what = chaos === undefined ? `scenario ${scenario}` : `chaos ${chaos.scenario} with seed ${chaos.seed}`;
-  timeline.line(
-    `understudy sandbox ${config.id}: ${what}, profile ${profile}, ${latencyMs} ms per cloud call`,
-  );
+  timeline.line(`understudy sandbox ${config.id}: ${what}, profile ${profile}, ${latencyMs} ms per cloud call`);
   if (config.mode === "namespaces") {
     timeline.line("mode namespaces: every machine is a network namespace, a router obeys the emulated route tables");
   } else {

@@ -3,9 +3,9 @@
  * fabric itself, in one place.
  */
 import type { Preset } from "../../api/timings.ts";
-import { guestAddress, routerAddress } from "../loopback/topology.ts";
+import { guestAddress, LOOPBACK_DNS_PORT } from "../loopback/topology.ts";
 import type { Fabric } from "../network/fabric.ts";
-import { API_PORT, EC2_PORT, SERVICE_PORT } from "../network/topology.ts";
+import { API_PORT, DNS_PORT, EC2_PORT, SERVICE_PORT, vmOf } from "../network/topology.ts";
 import type { Topology } from "../network/topology.ts";
 import type { VmFiles } from "../vm/vm-files.ts";
 import { SYSTEM_NAMESPACE } from "./kube-world.ts";
@@ -21,30 +21,48 @@ const CONTROLLER_PORTS = [
   { metrics: 9820, health: 9822 },
 ] as const;
 
+/** The demo service of a scenario. */
+export interface Service {
+  /** What it binds to, where the mode allows it. */
+  readonly at: "virtual-ip" | "own-address" | "any-address";
+  readonly port: number;
+}
+
+export const VIRTUAL_IP_SERVICE: Service = { at: "virtual-ip", port: SERVICE_PORT };
+
 export interface Site {
   readonly topology: Topology;
   readonly fabric: Fabric;
+  readonly service: Service;
   /** Where a machine finds the API server. */
   apiServerFor(vm: string): string;
-  /** Where the client asks. */
-  readonly clientTarget: { readonly host: string; readonly port: number };
-  /** What the service of a machine binds to, and where its observer asks. */
+  /** What the service of a machine binds to. */
   serviceAddress(vm: string): string;
+  /** Where the observer of a machine asks it, past the network. */
+  observedAddress(vm: string): string;
+  /** The address whose presence on a machine shows that it may be active; undefined: the service alone shows it. */
+  readonly provingAddress: string | undefined;
   /** How the observer of a machine learns which addresses it holds: its namespace, or a file. */
   presenceSource(vm: string, files: VmFiles): string;
   /** What an agent needs to be told in this mode alone. */
   agentFlags(vm: string, files: VmFiles): readonly string[];
+  readonly dnsPort: number;
 }
 
-export function namespaceSite(topology: Topology, fabric: Fabric): Site {
+export function namespaceSite(topology: Topology, fabric: Fabric, service: Service): Site {
+  const isVirtual = service.at === "virtual-ip";
+  const address = (vm: string): string => (isVirtual ? topology.virtualIp : vmOf(topology, vm).address);
   return {
     topology,
     fabric,
+    service,
     apiServerFor: () => apiServerUrl(topology),
-    clientTarget: { host: topology.virtualIp, port: SERVICE_PORT },
-    serviceAddress: () => topology.virtualIp,
+    serviceAddress: (vm) => (service.at === "any-address" ? "0.0.0.0" : address(vm)),
+    observedAddress: address,
+    provingAddress: isVirtual ? topology.virtualIp : undefined,
     presenceSource: () => "namespace",
     agentFlags: () => ["--metrics-port", String(AGENT_METRICS_PORT)],
+    dnsPort: DNS_PORT,
   };
 }
 
@@ -67,20 +85,13 @@ export function agentArgv(site: Site, vm: string, files: VmFiles, preset: Preset
   return [...program, ...reach, ...places, ...commands, ...watchdog, ...sysfs, ...log, ...site.agentFlags(vm, files)];
 }
 
-export function controllerArgv(topology: Topology, index: 0 | 1, kubeconfig: string, preset: Preset): string[] {
+/** Without what the emulated clouds add. */
+export function controllerArgv(index: 0 | 1, kubeconfig: string, preset: Preset): string[] {
   const ports = CONTROLLER_PORTS[index];
   const program = [process.execPath, MAIN_PROGRAM, "controller", "--namespace", SYSTEM_NAMESPACE];
   const identity = ["--kubeconfig", kubeconfig, "--identity", `controller-${index + 1}`, "--preset", preset];
   const listening = ["--metrics-port", String(ports.metrics), "--health-port", String(ports.health)];
-  return [...program, ...identity, ...listening, "--aws-endpoint", ec2Url(topology), "--log-level", "info"];
-}
-
-export function controllerEnvironment(topology: Topology): Record<string, string> {
-  return {
-    AWS_ACCESS_KEY_ID: AWS_KEY.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: AWS_KEY.secretAccessKey,
-    AWS_REGION: topology.region,
-  };
+  return [...program, ...identity, ...listening, "--log-level", "info"];
 }
 
 export function apiServerArgv(topology: Topology, socket: string, data: string): string[] {
@@ -88,24 +99,27 @@ export function apiServerArgv(topology: Topology, socket: string, data: string):
   return [process.execPath, MAIN_PROGRAM, "sandbox-apiserver", ...listen, "--data", data];
 }
 
-/** `addressesFile` is where the agent keeps the addresses of its pretended interface. */
-export function loopbackSite(topology: Topology, fabric: Fabric, addressesFile: (files: VmFiles) => string): Site {
-  const guestOf = (vm: string): string => {
-    const place = topology.vms.find((candidate) => candidate.name === vm);
-    if (place === undefined) throw new RangeError(`no machine named ${vm}`);
-    return guestAddress(place);
-  };
+export interface LoopbackPlaces {
+  /** Where the agent keeps the addresses of its pretended interface. */
+  readonly addressesFile: (files: VmFiles) => string;
+}
+
+export function loopbackSite(topology: Topology, fabric: Fabric, service: Service, places: LoopbackPlaces): Site {
+  const guestOf = (vm: string): string => guestAddress(vmOf(topology, vm));
   return {
     topology,
     fabric,
-    apiServerFor: (vm) => `http://${topology.vms.find((place) => place.name === vm)?.address ?? ""}:${API_PORT}`,
-    clientTarget: { host: routerAddress(topology), port: SERVICE_PORT },
+    service,
+    apiServerFor: (vm) => `http://${vmOf(topology, vm).address}:${API_PORT}`,
     serviceAddress: guestOf,
-    presenceSource: (_vm, files) => addressesFile(files),
+    observedAddress: guestOf,
+    provingAddress: service.at === "virtual-ip" ? topology.virtualIp : undefined,
+    presenceSource: (_vm, files) => places.addressesFile(files),
     agentFlags: (vm) => {
       const own = guestOf(vm);
       const listening = ["--peer-address", own, "--metrics-address", own, "--metrics-port", String(AGENT_METRICS_PORT)];
       return ["--address-backend", "file", ...listening];
     },
+    dnsPort: LOOPBACK_DNS_PORT,
   };
 }

@@ -14,14 +14,17 @@ import { presetTimings } from "../../api/timings.ts";
 import type { Timings } from "../../api/timings.ts";
 import { RestKubeApi } from "../../kube/rest-client.ts";
 import type { KubeApi } from "../../kube/ports.ts";
-import { startEc2Endpoint } from "../ec2/endpoint.ts";
 import type { Ec2Endpoint } from "../ec2/endpoint.ts";
-import { VirtualEc2 } from "../ec2/virtual-ec2.ts";
+import type { VirtualEc2 } from "../ec2/virtual-ec2.ts";
 import { kubeconfigFor } from "../launcher/kubeconfig.ts";
 import type { OrchestratorConfig } from "../launcher/launch.ts";
 import { VM_MARKER } from "../launcher/processes.ts";
-import { EC2_PORT, SERVICE_PORT } from "../network/topology.ts";
-import type { VmPlace } from "../network/topology.ts";
+import { guestAddress } from "../loopback/topology.ts";
+import type { SandboxMode } from "../network/fabric.ts";
+import { allRegions } from "../network/forwarding.ts";
+import { vmOf } from "../network/topology.ts";
+import type { Topology, VmPlace } from "../network/topology.ts";
+import type { ClientTarget } from "../scenarios/scenario.ts";
 import { machineParts } from "../vm/machine-parts.ts";
 import { VirtualMachine } from "../vm/virtual-machine.ts";
 import type { MachineEvent } from "../vm/virtual-machine.ts";
@@ -29,7 +32,11 @@ import { installVm, vmFiles } from "../vm/vm-files.ts";
 import type { VmFiles } from "../vm/vm-files.ts";
 import { openWatchdogDevice } from "../vm/watchdog-device.ts";
 import { ChildProcesses } from "./child-processes.ts";
+import { azureMachines } from "./azure-emulator.ts";
+import { Ec2Emulator } from "./ec2-emulator.ts";
+import { awsMachines } from "./ec2-world.ts";
 import type { Ec2World } from "./ec2-world.ts";
+import type { Emulator, Ground } from "./emulator.ts";
 import { buildKubeWorld } from "./kube-world.ts";
 import { Measurements } from "./measurements.ts";
 import * as sites from "./site.ts";
@@ -59,17 +66,18 @@ export interface WorldModules {
 
 export interface WorldParts {
   readonly site: Site;
-  readonly ec2: VirtualEc2;
+  /** One per region of AWS's world; empty in Azure's. */
+  readonly regions: readonly VirtualEc2[];
   readonly ec2World: Ec2World;
   /** Pids in machines' namespaces that are no part of the machines. */
   readonly outsiders: Set<number>;
 }
 
-export class World {
+export class World implements Ground {
   readonly config: OrchestratorConfig;
   readonly timings: Timings;
   readonly measurements = new Measurements();
-  readonly ec2: VirtualEc2;
+  readonly regions: readonly VirtualEc2[];
   readonly ec2World: Ec2World;
   readonly site: Site;
   readonly children: ChildProcesses;
@@ -80,45 +88,103 @@ export class World {
   /** Pids of the processes that are no part of a machine, by name, while they run. */
   readonly #running = new Map<string, number>();
   readonly #modules: WorldModules;
-  endpoint: Ec2Endpoint | undefined;
+  readonly #ec2Emulator: Ec2Emulator | undefined;
+  #emulators: readonly Emulator[] = [];
+  /** Names of the links that are cut. */
+  readonly #cutLinks = new Set<string>();
+  readonly #ways = new Map<string, string | undefined>();
 
   constructor(config: OrchestratorConfig, parts: WorldParts, modules: WorldModules) {
     this.config = config;
     this.timings = presetTimings(config.options.profile);
     this.site = parts.site;
-    this.ec2 = parts.ec2;
+    this.regions = parts.regions;
     this.ec2World = parts.ec2World;
     this.#outsiders = parts.outsiders;
     this.#modules = modules;
+    this.#ec2Emulator = this.topology.cloud === "aws" ? new Ec2Emulator(this) : undefined;
     this.children = new ChildProcesses(config.id, config.directory);
     const connection = { baseUrl: "http://sandbox", socketPath: config.apiSocket };
     const options = { connection, timeoutMs: API_TIMEOUT_MS, fieldManager: "sandbox" };
     this.api = new RestKubeApi(options, { clock: modules.clock });
   }
 
-  /** Everything runs when it resolves, except what the user applies. */
-  async start(): Promise<void> {
-    const { config, site } = this;
-    const { topology } = site;
-    this.startApiServer();
-    this.endpoint = await startEc2Endpoint(
-      {
-        host: topology.control.address,
-        port: EC2_PORT,
-        accessKeys: [sites.AWS_KEY],
-        latencyMs: config.options.latencyMs,
-      },
-      { regions: [this.ec2], clock: this.#modules.clock, random: this.#modules.random },
-    );
-    this.ec2.subscribe(() => void this.forward());
+  // ---- what emulators stand on ----
+
+  get topology(): Topology {
+    return this.site.topology;
+  }
+
+  get mode(): SandboxMode {
+    return this.site.fabric.mode;
+  }
+
+  get latencyMs(): number {
+    return this.config.options.latencyMs;
+  }
+
+  get clock(): Clock {
+    return this.#modules.clock;
+  }
+
+  get random(): Random {
+    return this.#modules.random;
+  }
+
+  get directory(): string {
+    return this.config.directory;
+  }
+
+  get dnsPort(): number {
+    return this.site.dnsPort;
+  }
+
+  publish(address: string): Promise<void> {
+    return this.site.fabric.publish(address);
+  }
+
+  async lead(address: string, vm: string | undefined): Promise<void> {
+    if (this.mode === "loopback") throw new Error("packets cannot be led anywhere in loopback mode");
+    this.#ways.set(address, vm);
     await this.forward();
-    await buildKubeWorld(topology, this.ec2World, { api: this.api, clock: this.#modules.clock });
+  }
+
+  reachAddress(vm: string): string {
+    const place = vmOf(this.topology, vm);
+    return this.mode === "loopback" ? guestAddress(place) : place.address;
+  }
+
+  isReachable(vm: string): boolean {
+    const wire = this.machines.get(vm)?.wire;
+    return wire !== undefined && !wire.inboundCut && !wire.outboundCut;
+  }
+
+  // ---- what scenarios use ----
+
+  /** The first region's. */
+  get ec2(): VirtualEc2 {
+    const [first] = this.regions;
+    if (first === undefined) throw new Error("there is no EC2 in this world");
+    return first;
+  }
+
+  /** EC2's, once it has started; undefined in Azure's world. */
+  get endpoint(): Ec2Endpoint | undefined {
+    return this.#ec2Emulator?.endpoint;
+  }
+
+  /** Everything runs when it resolves, except what the user applies. */
+  async start(emulators: readonly Emulator[] = []): Promise<void> {
+    this.#emulators = this.#ec2Emulator === undefined ? emulators : [this.#ec2Emulator, ...emulators];
+    this.startApiServer();
+    for (const region of this.regions) region.subscribe(() => void this.forward());
+    await this.forward();
+    for (const emulator of this.#emulators) await emulator.start();
+    const { topology } = this;
+    const machines = topology.cloud === "aws" ? awsMachines(topology, this.ec2World) : azureMachines(topology);
+    await buildKubeWorld(machines, { api: this.api, clock: this.clock });
     this.#startControllers();
     for (const vm of topology.vms) await this.#addMachine(vm);
-    this.ec2.setHypervisor({
-      start: (instanceId) => this.#machineOf(instanceId).boot(),
-      stop: (instanceId) => this.#machineOf(instanceId).powerOff(),
-    });
     await Promise.all([...this.machines.values()].map((machine) => machine.boot()));
     for (const vm of topology.vms) this.#observe(vm);
   }
@@ -134,17 +200,33 @@ export class World {
     return this.#running.get(name);
   }
 
-  startClient(): void {
-    const { host, port } = this.site.clientTarget;
-    const numbers = [port, CLIENT_INTERVAL_MS, CLIENT_TIMEOUT_MS].map(String);
-    const argv = this.site.fabric.enter("client", [process.execPath, CLIENT_PROGRAM, host, ...numbers]);
+  startClient(target: ClientTarget): void {
+    const numbers = [target.port, CLIENT_INTERVAL_MS, CLIENT_TIMEOUT_MS].map(String);
+    const resolvers = this.topology.resolvers.map((address) => `${address}:${this.dnsPort}`).join(",");
+    const whom = "host" in target ? [target.host, ...numbers] : [target.name, ...numbers, resolvers];
+    const argv = this.site.fabric.enter("client", [process.execPath, CLIENT_PROGRAM, ...whom]);
     this.#startChild("client", argv, (line) => this.measurements.clientLine(line));
   }
 
   /** Makes packets go where EC2 and the wires say now. */
   forward(): Promise<void> {
     const wires = [...this.machines.values()].map((machine) => machine.wire);
-    return this.site.fabric.forward(this.ec2.state, wires);
+    const cutLinks = this.topology.links.filter((link) => this.#cutLinks.has(link.name));
+    const state = allRegions(this.regions.map((region) => region.state));
+    return this.site.fabric.forward(state, wires, { cutLinks, ways: this.#ways });
+  }
+
+  /** Cuts a link of the topology for every packet, in both directions. */
+  async cutLink(name: string): Promise<void> {
+    this.#assertLink(name);
+    this.#cutLinks.add(name);
+    await this.forward();
+  }
+
+  async mendLink(name: string): Promise<void> {
+    this.#assertLink(name);
+    this.#cutLinks.delete(name);
+    await this.forward();
   }
 
   machine(vm: string): VirtualMachine {
@@ -162,19 +244,25 @@ export class World {
     ];
   }
 
+  #assertLink(name: string): void {
+    if (!this.topology.links.some((link) => link.name === name)) throw new RangeError(`no link named ${name}`);
+  }
+
   #startControllers(): void {
     const { topology } = this.site;
     const kubeconfig = join(this.config.directory, "controller.kubeconfig");
     writeFileSync(kubeconfig, kubeconfigFor(sites.apiServerUrl(topology), "understudy-controller"));
+    const flags = this.#emulators.flatMap((emulator) => emulator.controllerFlags?.() ?? []);
     for (const index of [0, 1] as const) {
-      const argv = sites.controllerArgv(topology, index, kubeconfig, this.config.options.profile);
+      const argv = [...sites.controllerArgv(index, kubeconfig, this.config.options.profile), ...flags];
       this.#runController(`controller-${index + 1}`, argv, CONTROLLER_RESTART_MS);
     }
   }
 
   /** As a Deployment would: a controller that ends is started again, later each time. */
   #runController(name: string, argv: readonly string[], restartMs: number): void {
-    const environment = sites.controllerEnvironment(this.site.topology);
+    const environments = this.#emulators.map((emulator) => emulator.controllerEnvironment?.() ?? {});
+    const environment: Record<string, string> = Object.assign({}, ...environments);
     const { clock, processEnded } = this.#modules;
     const startMs = clock.monotonicMs();
     const exited = (how: string): void => {
@@ -191,12 +279,9 @@ export class World {
     const files = vmFiles(vmDirectory(this.config, vm.name));
     const marker = `${VM_MARKER}=${this.config.id}/${vm.name}`;
     const address = this.site.serviceAddress(vm.name);
+    const { port } = this.site.service;
     const { watchdogTimeoutMs } = this.timings;
-    installVm(
-      files,
-      { node: vm.name, address, port: SERVICE_PORT, marker, nodePath: process.execPath },
-      watchdogTimeoutMs,
-    );
+    installVm(files, { node: vm.name, address, port, marker, nodePath: process.execPath }, watchdogTimeoutMs);
     this.#files.set(vm.name, files);
     const agent = sites.agentArgv(this.site, vm.name, files, this.config.options.profile);
     const parts = machineParts(
@@ -215,9 +300,9 @@ export class World {
   #observe(vm: VmPlace): void {
     const files = this.#files.get(vm.name);
     if (files === undefined) return;
-    const { virtualIp } = this.site.topology;
-    const source = this.site.presenceSource(vm.name, files);
-    const where = [virtualIp, this.site.serviceAddress(vm.name), String(SERVICE_PORT)];
+    const { provingAddress, service } = this.site;
+    const source = provingAddress === undefined ? "always" : this.site.presenceSource(vm.name, files);
+    const where = [provingAddress ?? "", this.site.observedAddress(vm.name), String(service.port)];
     const program = [process.execPath, OBSERVER_PROGRAM, vm.name, source, ...where];
     const argv = this.site.fabric.enter(vm.name, program);
     const name = `observer-${vm.name}`;
@@ -242,10 +327,6 @@ export class World {
 
   #runs(name: string, { pid }: ChildProcess): void {
     if (pid !== undefined) this.#running.set(name, pid);
-  }
-
-  #machineOf(instanceId: string): VirtualMachine {
-    return this.machine(this.ec2World.vmOf(instanceId) ?? instanceId);
   }
 }
 
