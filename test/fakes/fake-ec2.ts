@@ -268,7 +268,7 @@ function answerOf<T>(action: string, scripted: FakeOutcome | undefined, perform:
   } catch (thrown) {
     if (!(thrown instanceof Ec2Error)) throw thrown;
     const $metadata = { httpStatusCode: thrown.detail.status };
-    throw toCloudError(action, { name: thrown.code, message: thrown.message, $metadata });
+    throw toCloudError(action, Object.assign(new Error(thrown.message), { name: thrown.code, $metadata }));
   }
 }
 

@@ -1,7 +1,7 @@
 /** AwsVirtualIP: one address that the route tables of a VPC send to the active member's interface. */
 import type { AwsVirtualIP, AwsVirtualIPMemberStatus, AwsVirtualIPStatus } from "../../api/generated/types.ts";
 import type { Ec2Access } from "../../cloud/aws/ec2-access.ts";
-import type { AwsCredentials } from "../../cloud/aws/ec2-client.ts";
+import type { AwsCredentials } from "../../cloud/aws/sdk-caller.ts";
 import { holderReportOf } from "../pointer/activation.ts";
 import { awsKeysOf, EC2_WORDING, interfaceNameOf } from "../pointer/aws-members.ts";
 import type { Finding, PointerKind, WriteFailure, WriteRequest } from "../pointer/kind.ts";

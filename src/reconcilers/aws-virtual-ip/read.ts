@@ -1,7 +1,7 @@
 /** All cloud reads for one look at a virtual IP: members' interfaces, then their VPCs, then what may be changed there. */
 import type { AwsVirtualIP } from "../../api/generated/types.ts";
 import type { Ec2Access } from "../../cloud/aws/ec2-access.ts";
-import type { AwsCredentials } from "../../cloud/aws/ec2-client.ts";
+import type { AwsCredentials } from "../../cloud/aws/sdk-caller.ts";
 import type { Ec2Knowledge } from "../../cloud/aws/ec2-knowledge.ts";
 import { type AwsMember, readAwsMembers } from "../pointer/aws-members.ts";
 import type { ReadRequest } from "../pointer/kind.ts";

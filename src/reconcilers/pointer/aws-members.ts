@@ -2,7 +2,7 @@
  * Members of a group as AWS knows them: the instance by its provider id, and the interface that a pointer leads to: the
  * one that the object names, else the primary one. Shared by all AWS kinds.
  */
-import type { AwsCredentials } from "../../cloud/aws/ec2-client.ts";
+import type { AwsCredentials } from "../../cloud/aws/sdk-caller.ts";
 import type { Ec2Access } from "../../cloud/aws/ec2-access.ts";
 import type { Ec2Knowledge } from "../../cloud/aws/ec2-knowledge.ts";
 import type { NetworkInterface } from "../../cloud/aws/ports.ts";
@@ -28,6 +28,8 @@ export interface AwsMember {
   readonly wantedEniId: string | undefined;
   /** Undefined: there was nothing to look for. Its value is undefined when the cloud has no such interface. */
   readonly networkInterface: Reading<NetworkInterface | undefined> | undefined;
+  /** Interfaces of its instance; undefined: not known, or not asked because the object names one. */
+  readonly interfaceCount?: number | undefined;
 }
 
 interface WithEnis extends PointerObject {
@@ -58,11 +60,11 @@ export async function readAwsMembers(
       const instance = providerId === undefined ? undefined : parseAwsProviderId(providerId);
       const region = instance?.region ?? facts.region;
       const wantedEniId = overrideOf(object.spec.members, node)?.eniId;
-      const networkInterface =
+      const found =
         identity.ok && region !== undefined
           ? await readInterface(await access.knowledgeOf(region, identity.keys), wantedEniId, instance, wishes.facts)
-          : undefined;
-      return { node, isNodeKnown, providerId, instance, region, wantedEniId, networkInterface };
+          : { networkInterface: undefined };
+      return { node, isNodeKnown, providerId, instance, region, wantedEniId, ...found };
     }),
   );
 }
@@ -72,14 +74,17 @@ async function readInterface(
   wantedEniId: string | undefined,
   instance: AwsInstanceId | undefined,
   wish: ReadWish,
-): Promise<AwsMember["networkInterface"]> {
+): Promise<Pick<AwsMember, "networkInterface" | "interfaceCount">> {
   if (wantedEniId !== undefined) {
     const reading = await readingOf(wish, (how) => ec2.networkInterface(wantedEniId, how));
-    return mapped(reading, ([eni]) => eni);
+    return { networkInterface: mapped(reading, ([eni]) => eni) };
   }
-  if (instance === undefined) return undefined;
+  if (instance === undefined) return { networkInterface: undefined };
   const reading = await readingOf(wish, (how) => ec2.interfacesOf(instance.instanceId, how));
-  return mapped(reading, (enis) => enis.find((eni) => eni.deviceIndex === 0));
+  return {
+    networkInterface: mapped(reading, (enis) => enis.find((eni) => eni.deviceIndex === 0)),
+    interfaceCount: valueOf(reading)?.length,
+  };
 }
 
 export function memberOf<Member extends { readonly node: string }>(

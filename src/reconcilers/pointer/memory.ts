@@ -1,7 +1,8 @@
 /** How what is remembered about a pointer changes with what was read and written. Pure. */
 import { parseDurationMs } from "../../lib/duration.ts";
 import type { PointerView, WriteFailure } from "./kind.ts";
-import type { Memory, PointerObject, PointerSeen } from "./seen.ts";
+import { isBeingDeleted } from "./claims.ts";
+import type { Claim, Memory, PointerObject, PointerSeen } from "./seen.ts";
 
 export interface Counted {
   readonly result: "good" | "bad" | "unknown";
@@ -60,13 +61,24 @@ export function afterWrites(
 
 /** A round of what a stopped group's object wants has ended. */
 export function afterStopWrites(memory: Memory, failure: WriteFailure | undefined, endedAtMs: number): Memory {
-  const { stopFailure: last, ...rest } = memory;
+  const { stopFailure: _last, ...rest } = memory;
   const fresh = { ...rest, freshSinceMs: endedAtMs };
-  if (failure === undefined) return fresh;
-  return { ...fresh, stopFailure: { ...failure, atMs: endedAtMs, sinceMs: last?.sinceMs ?? endedAtMs } };
+  return failure === undefined ? fresh : { ...fresh, stopFailure: { ...failure, atMs: endedAtMs } };
 }
 
 export function afterUpkeep(memory: Memory, failure: WriteFailure | undefined, endedAtMs: number): Memory {
   const { upkeepFailure: _last, ...rest } = memory;
   return failure === undefined ? rest : { ...rest, upkeepFailure: { ...failure, atMs: endedAtMs } };
+}
+
+/** For objects that want something of a stopped group: since when it is stopped, and the group itself while it goes away. */
+export function noteStop(memory: Memory, claim: Claim, isGroupStopped: boolean, nowMs: number): Memory {
+  const { deletedGroup, stoppedSinceMs = nowMs, stopFailure, ...rest } = memory;
+  const group = claim.type === "Held" ? (isBeingDeleted(claim.group) ? claim.group : undefined) : deletedGroup;
+  return {
+    ...rest,
+    ...(group === undefined ? {} : { deletedGroup: group }),
+    ...(isGroupStopped ? { stoppedSinceMs } : {}),
+    ...(isGroupStopped && stopFailure !== undefined ? { stopFailure } : {}),
+  };
 }

@@ -14,11 +14,11 @@ import { parseDurationMs } from "../../lib/duration.ts";
 import type { ObjectKey } from "../../kube/ports.ts";
 import { activationOf } from "./activation.ts";
 import type { Activation } from "./activation.ts";
-import { claimOf, isBeingDeleted, isStopped } from "./claims.ts";
+import { claimOf, isStopped } from "./claims.ts";
 import { CredentialSource } from "./credentials.ts";
 import type { PointerDeps } from "./deps.ts";
 import type { PointerKind, Wishes } from "./kind.ts";
-import { countReading } from "./memory.ts";
+import { countReading, noteStop } from "./memory.ts";
 import { memberFacts } from "./members.ts";
 import { isApplied, NOTHING_REMEMBERED } from "./seen.ts";
 import type { Claim, Identity, Memory, PointerObject, PointerSeen, StatusOf } from "./seen.ts";
@@ -121,14 +121,13 @@ export class Observer<Obj extends PointerObject, Facts, Write, Keys> {
     return !isApplied(seen) && this.memoryOf(seen.object).writes?.epoch !== seen.activation.grant.epoch;
   }
 
-  /** A group on its way out is remembered when the object wants something then: it may vanish before we are done. */
   #claimOf(object: Obj): Claim {
     const memory = this.memoryOf(object);
     const claim = claimOf(this.#kind.kind, object, this.#deps.objects.list(), this.#deps.groups.list(), memory);
-    if (claim.type !== "Held" || this.#kind.whenStopped === undefined) return claim;
-    const { deletedGroup: _before, ...rest } = memory;
-    if (isBeingDeleted(claim.group)) this.remember(object, { ...rest, deletedGroup: claim.group });
-    else if (memory.deletedGroup !== undefined) this.remember(object, rest);
+    if (this.#kind.whenStopped !== undefined) {
+      const nowMs = this.#deps.clock.monotonicMs();
+      this.remember(object, noteStop(memory, claim, isStopped(claim), nowMs));
+    }
     return claim;
   }
 

@@ -66,7 +66,7 @@ export function planPointer<Obj extends PointerObject, Facts, Write, Keys>(
     ...upkeep,
     ...statusSteps(kind, seen, status),
   ];
-  const lookAgainMs = isClaimNew || upkeep.length > 0 ? 0 : nextLookMs(kind, seen, view, now);
+  const lookAgainMs = isClaimNew || upkeep.length > 0 ? 0 : nextLookMs(judgement);
   return { steps, ...(lookAgainMs === undefined ? {} : { requeueAfterMs: lookAgainMs }) };
 }
 
@@ -74,9 +74,8 @@ export function planPointer<Obj extends PointerObject, Facts, Write, Keys>(
 function mayGo(seen: AnySeen, stopped: StoppedView<unknown> | undefined, now: Instant): boolean {
   if (seen.claim.type === "None") return true;
   if (seen.claim.type !== "GroupDeleted") return false;
-  const failure = seen.memory.stopFailure;
-  const patienceMs = parseDurationMs(seen.object.spec.timeouts.deactivate) ?? 0;
-  const isGivenUp = failure !== undefined && now.monotonicMs - failure.sinceMs >= patienceMs;
+  const { stoppedSinceMs = now.monotonicMs } = seen.memory;
+  const isGivenUp = now.monotonicMs - stoppedSinceMs >= (parseDurationMs(seen.object.spec.timeouts.deactivate) ?? 0);
   return stopped === undefined || stopped.state === "Done" || isGivenUp;
 }
 
@@ -160,11 +159,9 @@ function upkeepSteps<Obj extends PointerObject, Facts, Write, Keys>(
 
 /** The earliest of: next monitor reading, next round of writes, second verification, end of the activation's time. */
 function nextLookMs<Obj extends PointerObject, Facts, Write, Keys>(
-  kind: PointerKind<Obj, Facts, Write, Keys>,
-  seen: PointerSeen<Obj, Facts>,
-  view: PointerView<Write> | undefined,
-  now: Instant,
+  judgement: Judgement<Obj, Facts, Write, Keys>,
 ): number | undefined {
+  const { kind, seen, view, stopped, now } = judgement;
   if (seen.claim.type === "None") return undefined;
   const { monitor, timeouts } = seen.object.spec;
   const intervalMs = parseDurationMs(monitor.interval) ?? 10_000;
@@ -173,11 +170,11 @@ function nextLookMs<Obj extends PointerObject, Facts, Write, Keys>(
     .readings(seen.facts)
     .monitored.flatMap((reading) => (reading.ok ? [now.monotonicMs - reading.sentAtMs] : []));
   const looks = [intervalMs, ...agesMs.map((ageMs) => intervalMs - ageMs)];
-  const { lateVerifyAtMs, due, stopFailure } = seen.memory;
+  const { lateVerifyAtMs, due } = seen.memory;
   if (lateVerifyAtMs !== undefined && lateVerifyAtMs > now.monotonicMs) looks.push(lateVerifyAtMs - now.monotonicMs);
   const isOpen = view !== undefined && view.state !== "Right";
   if (isOpen && !seen.isPaused) looks.push(view.state === "Wrong" ? retryInMs(kind, seen, now) : retryMs);
-  if (stopFailure !== undefined && seen.isGroupStopped) looks.push(retryMs);
+  if (stopped !== undefined && stopped.state !== "Done") looks.push(retryMs);
   if (isOpen && due !== undefined && !isApplied(seen)) {
     const leftMs = due.sinceMs + (parseDurationMs(timeouts.activate) ?? 0) - now.monotonicMs;
     if (leftMs > 0) looks.push(leftMs);

@@ -87,8 +87,10 @@ export interface Memory {
   readonly counted: { readonly sentAtMs: number; readonly bad: number; readonly unreadable: number };
   /** Why the last round of upkeep failed. */
   readonly upkeepFailure?: Failure & { readonly atMs: number };
-  /** Why what the object wants of a stopped group failed last, and since when it has been failing. */
-  readonly stopFailure?: Failure & { readonly atMs: number; readonly sinceMs: number };
+  /** Since when the group has been seen stopped, for objects that want something then. */
+  readonly stoppedSinceMs?: number;
+  /** Why what the object wants of a stopped group failed last. */
+  readonly stopFailure?: Failure & { readonly atMs: number };
   /** A group that was seen being deleted together with its service; kept because it may vanish before we are done. */
   readonly deletedGroup?: FailoverGroup;
 }
