@@ -103,7 +103,8 @@ export class FakeEc2 implements Ec2Port {
   describeVpcs(vpcIds: readonly string[], options: CloudCallOptions): Promise<VpcFacts[]> {
     return this.#call("DescribeVpcs", vpcIds.join(","), options, [], () => {
       const { vpcs } = this.#ec2.state;
-      return ids(vpcs, vpcIds, "InvalidVpcID.NotFound", "vpc ID");
+      const found = ids(vpcs, vpcIds, "InvalidVpcID.NotFound", "vpc ID");
+      return found.map(({ vpcId, cidrBlocks }) => ({ vpcId, cidrBlocks }));
     });
   }
 

@@ -16,7 +16,7 @@ export interface ChangeCall {
 
 export type ChangeAction = (call: ChangeCall) => () => XmlValue;
 
-const DONE: XmlValue = { return: true };
+const DONE = { return: true } as const satisfies XmlValue;
 
 function routeTarget(params: QueryParams): RouteTarget {
   const networkInterfaceId = params.optional("NetworkInterfaceId");
@@ -63,6 +63,24 @@ function modifyNetworkInterfaceAttribute({ ec2, params }: ChangeCall): () => Xml
   const check = requiredFlag(params, "SourceDestCheck.Value");
   return () => {
     ec2.setSourceDestCheck(eni, check);
+    return DONE;
+  };
+}
+
+function associateAddress({ ec2, params }: ChangeCall): () => XmlValue {
+  const allocationId = params.required("AllocationId");
+  const networkInterfaceId = params.required("NetworkInterfaceId");
+  const allowReassociation = params.flag("AllowReassociation");
+  return () => {
+    const associationId = ec2.associateAddress({ allocationId, networkInterfaceId, allowReassociation });
+    return { ...DONE, associationId };
+  };
+}
+
+function disassociateAddress({ ec2, params }: ChangeCall): () => XmlValue {
+  const associationId = params.required("AssociationId");
+  return () => {
+    ec2.disassociateAddress(associationId);
     return DONE;
   };
 }
@@ -122,6 +140,8 @@ function requiredFlag(params: QueryParams, name: string): boolean {
 }
 
 export const CHANGE_ACTIONS = {
+  AssociateAddress: associateAddress,
+  DisassociateAddress: disassociateAddress,
   CreateRoute: createRoute,
   ReplaceRoute: replaceRoute,
   DeleteRoute: deleteRoute,

@@ -1,6 +1,7 @@
 /** The reading actions of the EC2 endpoint: filters, ids, pages, and the XML shapes of the EC2 API reference. */
+import { publicAddressOf } from "./address-rules.ts";
 import { Ec2Error } from "./ports.ts";
-import type { Ec2State, Instance, NetworkInterface, RouteTable, Subnet, Vpc, Zone } from "./ports.ts";
+import type { Ec2State, ElasticAddress, Instance, NetworkInterface, RouteTable, Subnet, Vpc, Zone } from "./ports.ts";
 import { applyFilters, pageOf } from "./query.ts";
 import type { FilterTable, QueryParams } from "./query.ts";
 import { ownedBy, routeWithState } from "./state-edits.ts";
@@ -86,6 +87,43 @@ function describeVpcs(call: DescribeCall): XmlValue {
   }));
 }
 
+/** One attribute at a time, as EC2. */
+function describeVpcAttribute({ state, params }: DescribeCall): XmlValue {
+  const vpcId = params.required("VpcId");
+  const { dns } = ownedBy(state.vpcs, vpcId, "InvalidVpcID.NotFound", "vpc ID");
+  const attribute = params.required("Attribute");
+  if (attribute === "enableDnsSupport") return { vpcId, enableDnsSupport: { value: dns.support } };
+  if (attribute === "enableDnsHostnames") return { vpcId, enableDnsHostnames: { value: dns.hostnames } };
+  throw new Ec2Error("InvalidParameterValue", `Value (${attribute}) for parameter attribute is invalid.`);
+}
+
+/** Without pages, as EC2. */
+function describeAddresses(call: DescribeCall): XmlValue {
+  const { state, params } = call;
+  const ids = params.list("AllocationId");
+  const publicIps = params.list("PublicIp");
+  const chosen = selected(state.addresses, ids, "InvalidAllocationID.NotFound", "allocation ID");
+  const unknown = publicIps.find((publicIp) => !chosen.some((address) => address.publicIp === publicIp));
+  if (unknown !== undefined) throw new Ec2Error("InvalidAddress.NotFound", `Address '${unknown}' not found.`);
+  const addresses = chosen.filter(({ publicIp }) => publicIps.length === 0 || publicIps.includes(publicIp));
+  const present = (value: string | undefined): string[] => (value === undefined ? [] : [value]);
+  const filters: FilterTable<ElasticAddress> = {
+    "allocation-id": (address) => [address.allocationId],
+    "association-id": (address) => present(address.associationId),
+    "network-interface-id": (address) => present(address.networkInterfaceId),
+    "public-ip": (address) => [address.publicIp],
+  };
+  return answer({ ...call, pageSize: Infinity }, "addressesSet", addresses, filters, (address) => {
+    const eni = state.networkInterfaces.get(address.networkInterfaceId ?? "");
+    const where = {
+      instanceId: eni?.attachment?.instanceId,
+      privateIpAddress: eni?.privateIpAddress,
+      networkInterfaceOwnerId: eni === undefined ? undefined : call.ownerId,
+    };
+    return { ...address, domain: "vpc", networkBorderGroup: call.region, publicIpv4Pool: "amazon", ...where };
+  });
+}
+
 function describeSubnets(call: DescribeCall): XmlValue {
   const subnets = selected(call.state.subnets, call.params.list("SubnetId"), "InvalidSubnetID.NotFound", "subnet ID");
   const filters: FilterTable<Subnet> = {
@@ -143,7 +181,10 @@ function routeXml(call: DescribeCall, route: RouteTable["routes"][number]): XmlV
   const { target } = route;
   const base = { destinationCidrBlock: route.destinationCidr, state: routeWithState(call.state, route).state };
   if (target.type === "local") return { ...base, gatewayId: "local", origin: "CreateRouteTable" };
-  if (target.type === "gateway") return { ...base, gatewayId: target.gatewayId, origin: "CreateRoute" };
+  if (target.type === "gateway") {
+    const key = target.gatewayId.startsWith("pcx-") ? "vpcPeeringConnectionId" : "gatewayId";
+    return { ...base, [key]: target.gatewayId, origin: "CreateRoute" };
+  }
   // EC2 adds the instance of an attached interface to the route.
   const attachment = call.state.networkInterfaces.get(target.networkInterfaceId)?.attachment;
   const owner = attachment === undefined ? {} : { instanceId: attachment.instanceId, instanceOwnerId: call.ownerId };
@@ -168,9 +209,15 @@ function describeNetworkInterfaces(call: DescribeCall): XmlValue {
 }
 
 function networkInterfaceXml(call: DescribeCall, eni: NetworkInterface): XmlValue {
-  const { attachment, ...facts } = eni;
+  const { attachment, assignedPublicIp: _inAssociation, ...facts } = eni;
+  const publicAddress = publicAddressOf(call.state, eni.networkInterfaceId);
+  const association =
+    publicAddress === undefined
+      ? undefined
+      : { ...publicAddress, ipOwnerId: publicAddress.allocationId === undefined ? "amazon" : call.ownerId };
   return {
     ...facts,
+    association,
     ownerId: call.ownerId,
     status: attachment === undefined ? "available" : "in-use",
     interfaceType: "interface",
@@ -255,11 +302,14 @@ function describeInstanceStatus(call: DescribeCall): XmlValue {
       instanceState: instanceStateXml(instance.state),
       systemStatus: status,
       instanceStatus: status,
+      eventsSet: (instance.events ?? []).map((event) => ({ ...event })),
     };
   });
 }
 
 export const DESCRIBE_ACTIONS = {
+  DescribeAddresses: describeAddresses,
+  DescribeVpcAttribute: describeVpcAttribute,
   DescribeAvailabilityZones: describeAvailabilityZones,
   DescribeVpcs: describeVpcs,
   DescribeSubnets: describeSubnets,

@@ -22,6 +22,13 @@ export interface Vpc {
   readonly vpcId: string;
   /** The primary block first. */
   readonly cidrBlocks: readonly string[];
+  /** Attributes `enableDnsSupport` and `enableDnsHostnames`. */
+  readonly dns: VpcDns;
+}
+
+export interface VpcDns {
+  readonly support: boolean;
+  readonly hostnames: boolean;
 }
 
 export interface Subnet {
@@ -61,7 +68,13 @@ export interface NetworkInterface {
   /** While true, packets whose source or destination is not the interface's own address are dropped. */
   readonly sourceDestCheck: boolean;
   readonly attachment?: { readonly instanceId: string; readonly deviceIndex: number };
+  /** A public address that AWS assigned by itself, which the interface has until it gets an Elastic IP. */
+  readonly assignedPublicIp?: string;
 }
+
+/** What is omitted is chosen: the next free address, the check on. */
+export type NewInterface = Pick<NetworkInterface, "subnetId"> &
+  Partial<Omit<NetworkInterface, "vpcId" | "availabilityZone" | "attachment">>;
 
 export interface Instance {
   readonly instanceId: string;
@@ -72,6 +85,8 @@ export interface Instance {
   readonly subnetId: string;
   /** By device index; the first is the primary one. */
   readonly networkInterfaceIds: readonly string[];
+  /** The latest first. */
+  readonly events?: readonly InstanceEvent[];
   /** Why it left `running`, as EC2's StateReason code, e.g. `Client.UserInitiatedShutdown`. */
   readonly stateReason?: string;
 }
@@ -82,6 +97,16 @@ export interface ElasticAddress {
   readonly publicIp: string;
   readonly associationId?: string;
   readonly networkInterfaceId?: string;
+}
+
+/** Planned by AWS for an instance (EC2 API reference, InstanceStatusEvent). */
+export interface InstanceEvent {
+  readonly instanceEventId: string;
+  readonly code: "instance-reboot" | "system-reboot" | "system-maintenance" | "instance-retirement" | "instance-stop";
+  readonly description: string;
+  /** ISO 8601. */
+  readonly notBefore: string;
+  readonly notAfter?: string;
 }
 
 /** Everything in one region, as one immutable value. */

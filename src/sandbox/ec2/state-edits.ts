@@ -1,7 +1,11 @@
 /** Small pure functions over `Ec2State`: changed copies, look-ups that answer as EC2 does, and derived facts. */
-import { cidrContains } from "../../lib/ipv4.ts";
+import { assert } from "../../lib/assert.ts";
+import { cidrContains, formatIpv4, parseCidr } from "../../lib/ipv4.ts";
 import { Ec2Error } from "./ports.ts";
-import type { Ec2State, Route, RouteTable, RouteWithState } from "./ports.ts";
+import type { Ec2State, Route, RouteTable, RouteWithState, Subnet } from "./ports.ts";
+
+/** The first four addresses of a subnet are reserved by AWS (VPC user guide, "Subnet CIDR blocks"). */
+const FIRST_HOST_OFFSET = 4;
 
 export function put<T>(map: ReadonlyMap<string, T>, id: string, value: T): Map<string, T> {
   return new Map(map).set(id, value);
@@ -34,4 +38,25 @@ export function effectiveRouteTable(state: Ec2State, subnetId: string): RouteTab
   const vpcId = state.subnets.get(subnetId)?.vpcId;
   const tables = [...state.routeTables.values()].filter((table) => table.vpcId === vpcId);
   return tables.find((table) => table.subnetIds.includes(subnetId)) ?? tables.find((table) => table.main);
+}
+
+/** InsufficientFreeAddressesInSubnet when all are taken. */
+export function freeAddressOf(state: Ec2State, subnet: Subnet): string {
+  const block = parseCidr(subnet.cidrBlock);
+  assert(block !== undefined, "a subnet's CIDR parses");
+  const taken = new Set([...state.networkInterfaces.values()].map((eni) => eni.privateIpAddress));
+  for (let value = block.first + FIRST_HOST_OFFSET; value < block.last; value++) {
+    if (!taken.has(formatIpv4(value))) return formatIpv4(value);
+  }
+  throw new Ec2Error(
+    "InsufficientFreeAddressesInSubnet",
+    `There are not enough free addresses in subnet '${subnet.subnetId}'.`,
+  );
+}
+
+export function incorrectState(instanceId: string, done: string): Ec2Error {
+  return new Ec2Error(
+    "IncorrectInstanceState",
+    `The instance '${instanceId}' is not in a state from which it can be ${done}.`,
+  );
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FakeClock } from "../../../test/fakes/fake-clock.ts";
 import { smallVpc } from "../../../test/fakes/fake-ec2.ts";
+import { publicAddressOf } from "./address-rules.ts";
 import { Ec2Error } from "./ports.ts";
 import { effectiveRouteTable, routeWithState } from "./state-edits.ts";
 
@@ -107,5 +108,36 @@ describe("a virtual EC2 region", () => {
     ec2.startInstance(instance1);
     await clock.advance(1_000);
     expect(vipState()).toBe("active");
+  });
+
+  it("moves an Elastic IP only when told that it may, keeps a repeated association, and undoes none but the current", () => {
+    const { ec2, eni1, eni2 } = smallVpc(new FakeClock());
+    const { allocationId } = ec2.allocateAddress("203.0.113.20");
+    const associate = (networkInterfaceId: string, allowReassociation: boolean): string =>
+      ec2.associateAddress({ allocationId, networkInterfaceId, allowReassociation });
+    const first = associate(eni1, false);
+    expect(associate(eni1, false)).toBe(first);
+    expect(codeOf(() => associate(eni2, false))).toBe("Resource.AlreadyAssociated");
+    const second = associate(eni2, true);
+    expect(second).not.toBe(first);
+    expect(codeOf(() => ec2.disassociateAddress(first))).toBe("InvalidAssociationID.NotFound");
+    ec2.disassociateAddress(second);
+    expect(ec2.state.addresses.get(allocationId)).toEqual({ allocationId, publicIp: "203.0.113.20" });
+  });
+
+  it("takes from an interface the address it had before: another Elastic IP, or one that AWS assigned", () => {
+    const { ec2, subnet1 } = smallVpc(new FakeClock());
+    const eni = ec2.createNetworkInterface({ subnetId: subnet1, assignedPublicIp: "203.0.113.9" });
+    const { networkInterfaceId } = eni;
+    expect(publicAddressOf(ec2.state, networkInterfaceId)).toEqual({ publicIp: "203.0.113.9" });
+    const [one, other] = [ec2.allocateAddress("203.0.113.20"), ec2.allocateAddress("203.0.113.21")];
+    const associationOf = ({ allocationId }: { allocationId: string }): string =>
+      ec2.associateAddress({ allocationId, networkInterfaceId, allowReassociation: true });
+    ec2.disassociateAddress(associationOf(one));
+    expect(publicAddressOf(ec2.state, networkInterfaceId)).toBeUndefined();
+    associationOf(one);
+    associationOf(other);
+    expect(publicAddressOf(ec2.state, networkInterfaceId)).toMatchObject({ publicIp: "203.0.113.21" });
+    expect(ec2.state.addresses.get(one.allocationId)).toEqual(one);
   });
 });

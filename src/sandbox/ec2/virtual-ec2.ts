@@ -13,25 +13,30 @@
 import { assert } from "../../lib/assert.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { cidrContains, formatIpv4, parseCidr } from "../../lib/ipv4.ts";
+import { cidrContains } from "../../lib/ipv4.ts";
 import type { Random } from "../../lib/random.ts";
+import { type Association, withAssociation, withoutAssociation } from "./address-rules.ts";
 import { Ec2Error } from "./ports.ts";
 import type {
   Ec2Change,
   Ec2Listener,
   Ec2State,
   Hypervisor,
+  ElasticAddress,
   Instance,
+  InstanceEvent,
   NetworkInterface,
+  NewInterface,
   Route,
   RouteTable,
   RouteTarget,
   StopOptions,
   Subnet,
   Vpc,
+  VpcDns,
 } from "./ports.ts";
 import { routesWithNew, routesWithReplaced, routesWithout } from "./route-rules.ts";
-import { ownedBy, put } from "./state-edits.ts";
+import { freeAddressOf, incorrectState, ownedBy, put } from "./state-edits.ts";
 
 export interface VirtualEc2Options {
   readonly region: string;
@@ -51,8 +56,6 @@ export interface VirtualEc2Modules {
 }
 
 const MAX_HISTORY = 1_000;
-/** The first four addresses of a subnet are reserved by AWS (VPC user guide, "Subnet CIDR blocks"). */
-const FIRST_HOST_OFFSET = 4;
 
 export class VirtualEc2 {
   readonly region: string;
@@ -117,12 +120,19 @@ export class VirtualEc2 {
     readonly cidrBlocks: readonly string[];
     readonly vpcId?: string;
     readonly mainRouteTableId?: string;
+    readonly dns?: VpcDns;
   }): Vpc {
     assert(vpc.cidrBlocks.length > 0, "a VPC has at least one CIDR block");
-    const created: Vpc = { vpcId: vpc.vpcId ?? this.#newId("vpc"), cidrBlocks: vpc.cidrBlocks };
-    this.#change({ object: "vpc", id: created.vpcId }, { vpcs: put(this.#state.vpcs, created.vpcId, created) });
+    const { cidrBlocks, dns = { support: true, hostnames: true } } = vpc;
+    const created: Vpc = { vpcId: vpc.vpcId ?? this.#newId("vpc"), cidrBlocks, dns };
+    this.putVpc(created);
     this.#addTable(created, vpc.mainRouteTableId ?? this.#newId("rtb"), true);
     return created;
+  }
+
+  /** Also what somebody changes about a VPC. */
+  putVpc(vpc: Vpc): void {
+    this.#change({ object: "vpc", id: vpc.vpcId }, { vpcs: put(this.#state.vpcs, vpc.vpcId, vpc) });
   }
 
   createSubnet(subnet: Omit<Subnet, "subnetId"> & { readonly subnetId?: string }): Subnet {
@@ -160,13 +170,7 @@ export class VirtualEc2 {
     this.#change({ object: "routeTable", id: routeTableId }, { routeTables: tables });
   }
 
-  createNetworkInterface(eni: {
-    readonly subnetId: string;
-    readonly networkInterfaceId?: string;
-    readonly privateIpAddress?: string;
-    readonly macAddress?: string;
-    readonly sourceDestCheck?: boolean;
-  }): NetworkInterface {
+  createNetworkInterface(eni: NewInterface): NetworkInterface {
     const subnet = ownedBy(this.#state.subnets, eni.subnetId, "InvalidSubnetID.NotFound", "subnet ID");
     const created: NetworkInterface = {
       networkInterfaceId: eni.networkInterfaceId ?? this.#newId("eni"),
@@ -174,8 +178,9 @@ export class VirtualEc2 {
       subnetId: subnet.subnetId,
       availabilityZone: subnet.availabilityZone,
       macAddress: eni.macAddress ?? `02:${this.#hex(10).replace(/(..)(?=.)/g, "$1:")}`,
-      privateIpAddress: eni.privateIpAddress ?? this.#freeAddress(subnet),
+      privateIpAddress: eni.privateIpAddress ?? freeAddressOf(this.#state, subnet),
       sourceDestCheck: eni.sourceDestCheck ?? true,
+      ...(eni.assignedPublicIp === undefined ? {} : { assignedPublicIp: eni.assignedPublicIp }),
     };
     this.#putInterface(created);
     return created;
@@ -207,6 +212,15 @@ export class VirtualEc2 {
     return created;
   }
 
+  allocateAddress(publicIp: string, allocationId = this.#newId("eipalloc")): ElasticAddress {
+    const created = { allocationId, publicIp };
+    this.#change(
+      { object: "address", id: allocationId },
+      { addresses: put(this.#state.addresses, allocationId, created) },
+    );
+    return created;
+  }
+
   /** Detached interfaces only, as EC2 (InvalidParameterValue while in use). */
   deleteNetworkInterface(networkInterfaceId: string): void {
     const eni = this.#interface(networkInterfaceId);
@@ -233,6 +247,19 @@ export class VirtualEc2 {
   deleteRoute(routeTableId: string, destinationCidr: string): void {
     const table = this.#table(routeTableId);
     this.#putRoutes(table, routesWithout(table, destinationCidr));
+  }
+
+  /** Returns the association's id. */
+  associateAddress(association: Omit<Association, "newId">): string {
+    const wanted = { ...association, newId: this.#newId("eipassoc") };
+    const { associationId, ...changed } = withAssociation(this.#state, wanted);
+    this.#change({ object: "address", id: association.allocationId }, changed);
+    return associationId;
+  }
+
+  disassociateAddress(associationId: string): void {
+    const { allocationId, ...changed } = withoutAssociation(this.#state, associationId);
+    this.#change({ object: "address", id: allocationId }, changed);
   }
 
   setSourceDestCheck(networkInterfaceId: string, enabled: boolean): void {
@@ -284,6 +311,11 @@ export class VirtualEc2 {
   setInstanceState(instanceId: string, state: Instance["state"], stateReason?: string): void {
     const { stateReason: _old, ...instance } = this.#instance(instanceId);
     this.#putInstance({ ...instance, state, ...(stateReason === undefined ? {} : { stateReason }) });
+  }
+
+  /** What AWS has planned for an instance. */
+  setInstanceEvents(instanceId: string, events: readonly InstanceEvent[]): void {
+    this.#putInstance({ ...this.#instance(instanceId), events });
   }
 
   async #settle(
@@ -356,19 +388,6 @@ export class VirtualEc2 {
     return ownedBy(this.#state.instances, instanceId, "InvalidInstanceID.NotFound", "instance ID");
   }
 
-  #freeAddress(subnet: Subnet): string {
-    const block = parseCidr(subnet.cidrBlock);
-    assert(block !== undefined, "a subnet's CIDR parses");
-    const taken = new Set([...this.#state.networkInterfaces.values()].map((eni) => eni.privateIpAddress));
-    for (let value = block.first + FIRST_HOST_OFFSET; value < block.last; value++) {
-      if (!taken.has(formatIpv4(value))) return formatIpv4(value);
-    }
-    throw new Ec2Error(
-      "InsufficientFreeAddressesInSubnet",
-      `There are not enough free addresses in subnet '${subnet.subnetId}'.`,
-    );
-  }
-
   #newId(prefix: string): string {
     return `${prefix}-0${this.#hex(16)}`;
   }
@@ -376,11 +395,4 @@ export class VirtualEc2 {
   #hex(digits: number): string {
     return Array.from({ length: digits }, () => Math.floor(this.#random.next() * 16).toString(16)).join("");
   }
-}
-
-function incorrectState(instanceId: string, done: string): Ec2Error {
-  return new Ec2Error(
-    "IncorrectInstanceState",
-    `The instance '${instanceId}' is not in a state from which it can be ${done}.`,
-  );
 }
