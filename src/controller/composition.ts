@@ -37,6 +37,8 @@ export interface ControllerSettings {
   readonly fencing?: FencingLimit;
   /** All of them, unless the simulator says otherwise. */
   readonly rules?: SafetyRules;
+  /** The simulator's: groups with a MirrorDisk are granted although no data moves. */
+  readonly hasSimulatedMirror?: boolean;
 }
 
 export interface ControllerPorts {
@@ -164,6 +166,7 @@ interface Parts {
 function registryModules(settings: ControllerSettings, ports: ControllerPorts, parts: Parts): RegistryModules {
   const { kube, ec2, clock, log, metrics } = ports;
   const { timings, namespace, isRecoveryPaused, ambientNamespaces, rules = ALL_RULES } = settings;
+  const { hasSimulatedMirror = false } = settings;
   const { caches, poller, events, fencing } = parts;
   const shared = { kube, clock, log, metrics, events };
   return {
@@ -174,7 +177,7 @@ function registryModules(settings: ControllerSettings, ports: ControllerPorts, p
       sessions: poller,
       caches,
       fencing,
-      settings: { timings, isRecoveryPaused, rules },
+      settings: { timings, isRecoveryPaused, rules, hasSimulatedMirror },
       leaseNamespace: namespace,
     },
     pointers: {

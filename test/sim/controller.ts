@@ -106,6 +106,7 @@ export class SimController {
         ambientNamespaces: ["*"],
         isRecoveryPaused: false,
         rules,
+        hasSimulatedMirror: true,
       },
       {
         kube: kubeFor(process, "understudy-controller", REQUEST_TIMEOUT_MS),

@@ -21,23 +21,16 @@ export const BREAKABLE = {
   "majority-is-permission": { rule: "allMustPromise", theme: "heard-by-one" },
   "promise-without-rho": { rule: "promiseBindsWithRho", theme: "promise-to-a-sleeper" },
   "resume-session": { rule: "lifeIsSession", theme: "late-report" },
-  "grow-under-promise": { rule: "growthRestsOnSession", theme: "forced-past-a-loner" },
+  "no-seal": { rule: "sealsBeforeGrant", theme: "shrunk-behind-the-grant" },
+  "grow-under-promise": { rule: "growthRestsOnSession", theme: "grown-alone" },
   "pet-in-loop": { rule: "onlySuccessPets", theme: "last-pet" },
-  "expiry-proves-force": { rule: "expiryIsNoProofForForce", theme: "forced-past-a-loner" },
-  "read-resolves-change": { rule: "onlyWritesResolveChanges", theme: "late-record" },
+  "expiry-proves-force": { rule: "expiryIsNoProofForForce", theme: "forced-past-a-copy" },
+  "read-resolves-change": { rule: "onlyWritesResolveChanges", theme: "late-growth" },
   "record-without-cas": { rule: "recordsByCompareAndSet", theme: "late-record" },
   "revive-lapsed-right": { rule: "promisesProlongUnbrokenRight", theme: "lapsed-asleep" },
   "hearing-is-veto": { rule: "onlyPromisesVeto", theme: "heard-by-one" },
   "count-across-gap": { rule: "gapsRestartTheCount", theme: "sessions-unreadable" },
 } as const satisfies Readonly<Record<string, Breakable>>;
-
-/** What nothing can catch yet, and why. */
-export const PENDING: Readonly<Partial<Record<RuleName, string>>> = {
-  "read-resolves-change":
-    "redundant for the record of members, whose compare-and-set is on the object that a change of members changes; waits for the in-sync set of a MirrorDisk",
-  "expiry-proves-force":
-    "a member that the holder need not ask is refused for its own sake; waits for members that are recorded and not in sync",
-};
 
 export type RuleName = keyof typeof BREAKABLE;
 

@@ -75,11 +75,14 @@ function shapeOf(options: SeedOptions, { shape = {} }: Theme, random: Random): W
     hasWatchdog: chance(random, 0.9),
     sessionMs: pick(random, [4_500, 4_500, 4_300, 6_000]),
     isFenced: chance(random, 0.05),
+    hasDisks: chance(random, 0.2),
   };
   const { sessionMs, ...chosen } = { ...drawn, ...shape };
   return {
     ...PLAIN,
     ...chosen,
+    // A holder that is being stopped may take the last other copy out of its set: then nobody can follow it.
+    hasDisks: chosen.hasDisks && !chosen.isFenced,
     seed: options.seed,
     isTraced: options.isTraced ?? false,
     rules: options.broken === undefined ? ALL_RULES : rulesBreaking(options.broken),

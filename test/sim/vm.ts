@@ -2,9 +2,9 @@
  * A simulated VM of the cluster: its kernel, and the product's guard and worker on it, wired as their processes wire
  * themselves. The guard is started again whenever it ends, as a DaemonSet would, and after every boot.
  */
-import { AWS_VIRTUAL_IP, FAILOVER_GROUP, LB_PROBE_PORT } from "../../src/api/kinds.ts";
+import { AWS_VIRTUAL_IP, FAILOVER_GROUP, LB_PROBE_PORT, MIRROR_DISK } from "../../src/api/kinds.ts";
 import type { Timings } from "../../src/api/timings.ts";
-import type { AwsVirtualIP, FailoverGroup, LbProbePort } from "../../src/api/generated/types.ts";
+import type { AwsVirtualIP, FailoverGroup, LbProbePort, MirrorDisk } from "../../src/api/generated/types.ts";
 import { Informer } from "../../src/kube/informer.ts";
 import type { Random } from "../../src/lib/random.ts";
 import { noMetrics } from "../../src/lib/metrics.ts";
@@ -23,6 +23,7 @@ import { FakeIsolationTargets } from "../fakes/fake-isolation-targets.ts";
 import type { SimMachine } from "./engine/machine.ts";
 import { SimProcess } from "./engine/process.ts";
 import { type AppBehaviour, SimCommands } from "./host/commands.ts";
+import { type DiskWorld, SimCopies } from "./host/copies.ts";
 import type { SimKernel } from "./host/kernel.ts";
 import { type HostAccess, SimAddresses, SimListeners, SimProcesses, SimStateFile } from "./host/ports.ts";
 import { WatchdogHandle } from "./host/watchdog-device.ts";
@@ -37,9 +38,12 @@ export interface VmOptions {
   readonly namespace: string;
   readonly app: AppBehaviour;
   readonly rules: SafetyRules;
+  /** Groups have disks, whose in-sync sets the worker keeps. */
+  readonly hasDisks: boolean;
 }
 
 export interface VmModules {
+  readonly disks: DiskWorld;
   readonly machine: SimMachine;
   readonly kernel: SimKernel;
   readonly datagrams: DatagramNetwork;
@@ -301,6 +305,8 @@ export class SimVm {
       probePorts: new Informer<LbProbePort>({ type: LB_PROBE_PORT }, modules),
     };
     const addresses = new SimAddresses(access);
+    const disks = this.#options.hasDisks ? new Informer<MirrorDisk>({ type: MIRROR_DISK }, modules) : undefined;
+    const copies = new SimCopies(node, { world: this.#modules.disks, process, random });
     const worker: Worker = new Worker(node, {
       api,
       clock: process,
@@ -309,6 +315,7 @@ export class SimVm {
       guard: link,
       rules: this.#options.rules,
       ...informers,
+      mirror: disks === undefined ? undefined : { disks, copies },
       addresses,
       announcer: silentAnnouncer,
       connections: addresses,
@@ -318,8 +325,9 @@ export class SimVm {
       isolationProbe: new FakeIsolationTargets(),
     });
     worker.start();
-    for (const informer of Object.values(informers)) informer.start();
-    void Promise.all(Object.values(informers).map((informer) => informer.synced)).then(() => worker.synced());
+    const all = [...Object.values(informers), ...(disks === undefined ? [] : [disks])];
+    for (const informer of all) informer.start();
+    void Promise.all(all.map((informer) => informer.synced)).then(() => worker.synced());
     return { worker, link };
   }
 }

@@ -2,8 +2,8 @@
  * A whole installation under one simulated clock: VMs with guard and worker, controllers, the API server, the cloud and
  * the network between them. It runs nothing by itself; a scenario or the nemesis says what goes wrong.
  */
-import type { AwsVirtualIP, FailoverGroup, LbProbePort } from "../../src/api/generated/types.ts";
-import { AWS_VIRTUAL_IP, FAILOVER_GROUP, LB_PROBE_PORT } from "../../src/api/kinds.ts";
+import type { AwsVirtualIP, FailoverGroup, LbProbePort, MirrorDisk } from "../../src/api/generated/types.ts";
+import { AWS_VIRTUAL_IP, FAILOVER_GROUP, LB_PROBE_PORT, MIRROR_DISK } from "../../src/api/kinds.ts";
 import { CLOCK_RATE_BOUND, presetTimings, type Timings } from "../../src/api/timings.ts";
 import { InvariantBroken } from "../../src/lib/assert.ts";
 import type { KubeObject, ResourceType } from "../../src/kube/ports.ts";
@@ -18,6 +18,7 @@ import { SimProcess } from "./engine/process.ts";
 import { Scheduler } from "./engine/scheduler.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { APP } from "./host/commands.ts";
+import type { DiskWorld } from "./host/copies.ts";
 import { SimKernel } from "./host/kernel.ts";
 import { SimApiServer, Template } from "./network/api-server.ts";
 import { SimCloud } from "./network/cloud.ts";
@@ -44,6 +45,8 @@ export interface WorldOptions {
   readonly rules: SafetyRules;
   /** Groups demand proof through the cloud that a lost member is off. */
   readonly isFenced: boolean;
+  /** Every group has a MirrorDisk, of which only the in-sync set is kept. */
+  readonly hasDisks: boolean;
 }
 
 export const PLAIN: WorldOptions = {
@@ -57,6 +60,7 @@ export const PLAIN: WorldOptions = {
   isTraced: false,
   rules: ALL_RULES,
   isFenced: false,
+  hasDisks: false,
 };
 
 /** One group as the world built it. */
@@ -64,6 +68,8 @@ export interface GroupFacts {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  /** Name of its MirrorDisk. */
+  readonly disk?: string;
 }
 
 const WALL_MS = Date.UTC(2026, 0, 1);
@@ -144,6 +150,22 @@ export class World {
     return found as unknown as FailoverGroup;
   }
 
+  /** The disk of a group, as stored now. */
+  disk(name: string): MirrorDisk | undefined {
+    const stored = this.api.core.store.get(
+      `${MIRROR_DISK.plural}.${MIRROR_DISK.group}`,
+      storeKey(GROUP_NAMESPACE, name),
+    );
+    return stored as unknown as MirrorDisk | undefined;
+  }
+
+  /** Both run and reach each other in both directions. */
+  isConnected(one: string, other: string): boolean {
+    const { network } = this;
+    const run = [one, other].every((node) => this.vm(node).machine.isOn && !this.vm(node).machine.isFrozen);
+    return run && !network.isCut(one, other) && !network.isCut(other, one);
+  }
+
   /** A user's change, carried out at once. */
   patch(type: ResourceType, namespace: string, name: string, body: unknown): void {
     const resource = this.#resource(type);
@@ -177,8 +199,8 @@ export class World {
     return found;
   }
 
-  #create(type: ResourceType, object: KubeObject): void {
-    this.api.prefill(this.#resource(type), object, templateOf());
+  #create(type: ResourceType, object: KubeObject, status?: object): void {
+    this.api.prefill(this.#resource(type), object, templateOf(), status);
   }
 
   #machine(name: string): SimMachine {
@@ -216,7 +238,9 @@ export class World {
       stopFails: 0,
       sticks: false,
     };
-    const vm = new SimVm({ node, namespace: NAMESPACE, app, rules: this.options.rules }, timings, {
+    const { rules, hasDisks } = this.options;
+    const vm = new SimVm({ node, namespace: NAMESPACE, app, rules, hasDisks }, timings, {
+      disks: this.#disks,
       machine,
       kernel,
       datagrams: this.#datagrams,
@@ -242,7 +266,12 @@ export class World {
   }
 
   #addGroup(index: number): void {
-    const facts: GroupFacts = { name: `g${index}`, address: `10.9.0.${index}`, port: 26_000 + index };
+    const facts: GroupFacts = {
+      name: `g${index}`,
+      address: `10.9.0.${index}`,
+      port: 26_000 + index,
+      ...(this.options.hasDisks ? { disk: `disk-g${index}` } : {}),
+    };
     const [first] = this.vms;
     if (first === undefined) throw new Error("a world has a member");
     const namespace = GROUP_NAMESPACE;
@@ -256,6 +285,13 @@ export class World {
       spec: { port: facts.port },
     } as unknown as LbProbePort);
     const nodes = this.vms.map((vm) => vm.node);
+    const { disk } = facts;
+    if (disk !== undefined)
+      this.#create(MIRROR_DISK, { metadata: { namespace, name: disk }, spec: DEVICES } as unknown as MirrorDisk, {
+        inSync: { generation: 1, epoch: 0, members: nodes },
+      });
+    // No disk comes up that they could wait for.
+    const afterApp = disk === undefined ? {} : { dependsOn: ["app"] };
     // Each group begins its list with another member.
     const order = nodes.map((_, at) => nodes[(at + index - 1) % nodes.length] ?? "");
     this.#create(FAILOVER_GROUP, {
@@ -263,9 +299,11 @@ export class World {
       spec: {
         members: order.map((node) => ({ node })),
         resources: [
-          { kind: "AwsVirtualIP", name: `vip-${facts.name}` },
+          // Nothing of it comes up: only its set is kept.
+          ...(disk === undefined ? [] : [{ kind: "MirrorDisk", name: disk, onFailure: "Warn" }]),
+          { kind: "AwsVirtualIP", name: `vip-${facts.name}`, ...afterApp },
           { name: "app", exec: execOf() },
-          { kind: "LbProbePort", name: `probe-${facts.name}` },
+          { kind: "LbProbePort", name: `probe-${facts.name}`, ...afterApp },
         ],
         failover: { startWait: "2s" },
         ...(this.options.isFenced ? { fencing: FENCING } : {}),
@@ -303,6 +341,12 @@ export class World {
       },
     );
 
+  readonly #disks: DiskWorld = {
+    membersOf: ({ name }) => this.group(name.replace("disk-", "")).spec.members.map((member) => member.node),
+    inSync: ({ name }) => this.disk(name)?.status?.inSync?.members ?? [],
+    isConnected: (one, other) => this.isConnected(one, other),
+  };
+
   readonly #onCrash = (process: SimProcess, thrown: unknown): void => {
     const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
     this.trace.note(process.name, `!!! ${text}`);
@@ -328,6 +372,7 @@ export class World {
   }
 }
 
+const DEVICES = { dataDevice: "/dev/disk/by-id/data", metadataDevice: "/dev/disk/by-id/meta" };
 const FENCING = { policy: "Required", awsStopInstance: { shutdown: "Skip" }, timeout: "20s", afterwards: "Start" };
 
 function execOf(): object {

@@ -46,7 +46,7 @@ export function unimplementedReconciler(kind: ResourceKind, modules: Unimplement
     },
     plan: (seen, now) => {
       const status = statusOf(kind, seen, new Date(now.wallMs).toISOString());
-      return { steps: isSameStatus(seen.object.status ?? {}, status) ? [] : [{ status }] };
+      return { steps: isSameStatus(ownPart(seen.object.status), status) ? [] : [{ status }] };
     },
     act: async (key, step, fence: Fence) => {
       const object = objects.get(key);
@@ -61,6 +61,13 @@ export function unimplementedReconciler(kind: ResourceKind, modules: Unimplement
         events.tell(object, "Warning", reason, message);
     },
   };
+}
+
+const OWN_FIELDS: readonly string[] = ["observedGeneration", "group", "conditions"];
+
+/** A MirrorDisk's seal and set are written by others. */
+function ownPart(status: object = {}): object {
+  return Object.fromEntries(Object.entries(status).filter(([name]) => OWN_FIELDS.includes(name)));
 }
 
 function statusOf(kind: ResourceKind, seen: Seen, nowIso: string): Step["status"] {

@@ -124,6 +124,12 @@ export class Checkers {
     const node = status?.active?.node ?? "";
     if (this.#world.cloud.pointerOf(group.address) !== this.#world.enis.get(node))
       return `${group.name}: the route does not point to ${node}`;
+    const { disk } = group;
+    const inSync = disk === undefined ? undefined : this.#world.disk(disk)?.status?.inSync?.members;
+    const behind = this.#world
+      .group(group.name)
+      .spec.members.find((member) => this.#world.isConnected(node, member.node) && !inSync?.includes(member.node));
+    if (inSync !== undefined && behind !== undefined) return `${disk}: ${behind.node} is not in sync with ${node}`;
     const ready = status?.conditions?.find((condition) => condition.type === "Ready");
     if (ready?.status === "True") return undefined;
     return `${group.name}: Ready is ${ready?.status} (${ready?.reason}: ${ready?.message})`;

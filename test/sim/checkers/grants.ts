@@ -1,6 +1,6 @@
 /** The grants as the API server stored them: in order, to members only, and to whom the record before allowed it. */
-import type { FailoverGroup } from "../../../src/api/generated/types.ts";
-import { FAILOVER_GROUP } from "../../../src/api/kinds.ts";
+import type { FailoverGroup, MirrorDisk } from "../../../src/api/generated/types.ts";
+import { FAILOVER_GROUP, MIRROR_DISK } from "../../../src/api/kinds.ts";
 import { LEASE_ANNOTATIONS, type Lease } from "../../../src/api/session-lease.ts";
 import type { Change } from "../../../src/sandbox/apiserver/store.ts";
 import { storeKey } from "../../../src/sandbox/apiserver/store.ts";
@@ -37,6 +37,7 @@ export class Grants {
 
   #stored(change: Change): void {
     if (change.storage.startsWith("leases.")) return this.#leaseStored(change);
+    if (change.storage.startsWith(MIRROR_DISK.plural)) return this.#traceDisk(change);
     if (!change.storage.startsWith(FAILOVER_GROUP.plural)) return;
     const group = change.object as unknown as FailoverGroup;
     const before = change.previous as FailoverGroup | undefined;
@@ -53,6 +54,7 @@ export class Grants {
     if (last !== undefined && active.epoch <= last.epoch)
       this.#violate("older-epoch", `${name}: epoch ${active.epoch} granted after ${last.epoch}`);
     this.#checkPromotable(group, before, active);
+    this.#checkInSync(group, active);
     this.#histories.set(name, [...this.of(name), { node: active.node, epoch: active.epoch, session: active.session }]);
     this.#tell("grant", name);
   }
@@ -70,6 +72,16 @@ export class Grants {
       this.#violate("not-promotable", `${name}: ${active.node} is granted and not in the record of ${newest.node}`);
   }
 
+  #checkInSync(group: FailoverGroup, active: GrantFacts): void {
+    const { name } = group.metadata;
+    const { disk } = this.#world.groups.find((found) => found.name === name) ?? {};
+    if (disk === undefined) return;
+    const isForced = group.status?.history?.find((entry) => entry.epoch === active.epoch)?.cause === "ForcePromote";
+    const { inSync } = this.#world.disk(disk)?.status ?? {};
+    if (inSync?.members.includes(active.node) === true || isForced) return;
+    this.#violate("not-in-sync", `${name}: ${active.node} is granted, in sync are ${inSync?.members.join(", ")}`);
+  }
+
   /** By its report, by its own or the cloud's word in the Lease, or by a new life of its guard. */
   #isProvenDown(group: FailoverGroup | undefined, holder: GrantFacts): boolean {
     const report = group?.status?.reports?.find((found) => found.node === holder.node);
@@ -85,6 +97,21 @@ export class Grants {
     if (now === undefined || now === endOf(change.previous as unknown as Lease | undefined)) return;
     this.#world.trace.note("apiserver", `session of ${change.object.metadata.name} ended: ${now}`);
     this.#tell("revoke", "");
+  }
+
+  #traceDisk({ object, previous }: Change): void {
+    const { trace } = this.#world;
+    if (!trace.isOn) return;
+    const { inSync, primary } = (object as unknown as MirrorDisk).status ?? {};
+    const before = (previous as unknown as MirrorDisk | undefined)?.status;
+    const { name } = object.metadata;
+    if (primary?.epoch !== before?.primary?.epoch)
+      trace.note("apiserver", `${name}: sealed with epoch ${primary?.epoch} for ${primary?.node}`);
+    if (inSync?.generation !== before?.inSync?.generation)
+      trace.note(
+        "apiserver",
+        `${name}: in sync are ${inSync?.members.join(", ")} (generation ${inSync?.generation}, epoch ${inSync?.epoch})`,
+      );
   }
 
   #traceReports(group: FailoverGroup, before: FailoverGroup | undefined): void {

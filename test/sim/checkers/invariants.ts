@@ -4,6 +4,7 @@ export const INVARIANTS = {
   "older-epoch": "nobody is active under an epoch older than one that was already active",
   "no-grant": "nothing of a group is brought up on a member that was never granted it",
   "not-promotable": "whoever is granted is in the spec, and in the last record unless the holder before is proven down",
+  "not-in-sync": "whoever is granted is in the set of every disk that was sealed for it, unless a person forced it",
   "beyond-stop-budget": "a running guard has everything down at R+S after its right was last prolonged",
   "beyond-session": "nothing is up when the session's duration is over, whatever was frozen (with a watchdog)",
   "deposed-pointer": "no cloud pointer is moved by a leader after a newer one acted",

@@ -59,9 +59,8 @@ export class Rights {
     for (const group of this.#world.groups) {
       const uid = this.#world.group(group.name).metadata.uid ?? "";
       if (!groupUids.includes(uid)) continue;
-      const isComplete = this.#recorded(vm, group).every(
-        (member) => member === vm.node || ask.answers.has(`${member} ${uid}`),
-      );
+      const members = this.#recorded(vm, group) ?? [];
+      const isComplete = members.every((member) => member === vm.node || ask.answers.has(`${member} ${uid}`));
       const sinceMs = this.#prolongedAt(vm, group, right);
       const { renewDeadlineMs: R } = vm.timings;
       const isUnbroken = this.#world.scheduler.nowMs - sinceMs < R / vm.machine.rate + 1;
@@ -69,10 +68,14 @@ export class Rights {
     }
   }
 
-  /** The members that must be asked, as far as the record of the holder says. */
-  #recorded(vm: SimVm, group: GroupFacts): readonly string[] {
+  /** The members that must be asked, as far as the record of the holder and the set of its disk say; undefined: no record. */
+  #recorded(vm: SimVm, group: GroupFacts): readonly string[] | undefined {
     const reports = this.#world.group(group.name).status?.reports;
-    return reports?.find((report) => report.node === vm.node)?.knownMembers ?? [];
+    const members = reports?.find((report) => report.node === vm.node)?.knownMembers ?? [];
+    if (members.length === 0) return undefined;
+    if (group.disk === undefined) return members;
+    const inSync = this.#world.disk(group.disk)?.status?.inSync?.members ?? [];
+    return members.filter((member) => member === vm.node || inSync.includes(member));
   }
 
   look(): void {
@@ -111,8 +114,7 @@ export class Rights {
   /** From when the right to have anything of the group counts. */
   #prolongedAt(vm: SimVm, group: GroupFacts, right: Right): number {
     const members = this.#recorded(vm, group);
-    const isAlone = members.length > 0 && members.every((member) => member === vm.node);
-    if (isAlone) return this.#world.scheduler.nowMs;
+    if (members?.every((member) => member === vm.node) === true) return this.#world.scheduler.nowMs;
     return Math.max(right.sentMs, right.promised.get(group.name) ?? Number.NEGATIVE_INFINITY);
   }
 }

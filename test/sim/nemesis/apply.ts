@@ -188,6 +188,12 @@ export class Nemesis {
         world.network.leaseless.add(site);
         return { on: site, undo: () => world.network.leaseless.delete(site) };
       }
+      case "late-disk-writes": {
+        const { node } = this.#vm(what.target);
+        const { leastLateMs, lateMs } = what;
+        world.network.diskDetours.set(node, { leastLateMs, lateMs });
+        return { on: node, undo: () => world.network.diskDetours.delete(node) };
+      }
       case "cut-members": {
         const undos = world.vms.map((vm) => this.#cut(vm.node, [API], "both"));
         return { on: "all", undo: () => undos.forEach((undo) => undo()) };

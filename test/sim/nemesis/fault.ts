@@ -63,6 +63,14 @@ export type FaultKind =
   | { readonly kind: "hold-watches"; readonly target: Target | "followers"; readonly forMs: number }
   /** Requests for session Leases fail, others work. */
   | { readonly kind: "no-leases"; readonly target: Target | "leader"; readonly forMs: number }
+  /** Changes of disks take a detour, other requests none. */
+  | {
+      readonly kind: "late-disk-writes";
+      readonly target: Target;
+      readonly leastLateMs: number;
+      readonly lateMs: number;
+      readonly forMs: number;
+    }
   /** No member reaches the API server. */
   | { readonly kind: "cut-members"; readonly forMs: number }
   | { readonly kind: "force-promote"; readonly target: Target }

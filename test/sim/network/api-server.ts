@@ -48,9 +48,11 @@ export class SimApiServer {
   }
 
   /** Puts an object there before the world begins, as `template` would have stored it. */
-  prefill(resource: Resource, object: KubeObject, template: Template): void {
+  prefill(resource: Resource, object: KubeObject, template: Template, status?: object): void {
     const { namespace = "", name } = object.metadata;
-    this.core.store.put(resource.storage, storeKey(namespace, name), template.stored(resource, object));
+    const stored = template.stored(resource, object);
+    const whole = status === undefined ? stored : { ...stored, status };
+    this.core.store.put(resource.storage, storeKey(namespace, name), whole as ApiObject);
   }
 
   createLease(namespace: string, lease: KubeObject): ApiObject {

@@ -104,6 +104,7 @@ export class SimCloud {
     const fake = this.#fake;
     return {
       describeVpcs: read("DescribeVpcs", (...args) => fake.describeVpcs(...args)),
+      describeVpcDns: read("DescribeVpcAttribute", (...args) => fake.describeVpcDns(...args)),
       describeRouteTables: read("DescribeRouteTables", (...args) => fake.describeRouteTables(...args)),
       describeNetworkInterfaces: read("DescribeNetworkInterfaces", (...args) =>
         fake.describeNetworkInterfaces(...args),

@@ -81,6 +81,9 @@ export class Network {
   /** Sites whose requests for session Leases fail while all others work. */
   readonly leaseless = new Set<string>();
 
+  /** Detours that only changes of disks from this site take. */
+  readonly diskDetours = new Map<string, Pick<Quality, "lateMs" | "leastLateMs">>();
+
   /** Watches of this site stand still: a cut of a way that carries nothing else. */
   static watchesOf(site: string): string {
     return `${site}'s watches`;

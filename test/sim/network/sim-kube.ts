@@ -18,6 +18,7 @@ import {
   type WatchOptions,
   type WriteOptions,
 } from "../../../src/kube/ports.ts";
+import { MIRROR_DISK } from "../../../src/api/kinds.ts";
 import { LEASE } from "../../../src/api/session-lease.ts";
 import { parseStatusBody, refusal } from "../../../src/kube/rest-errors.ts";
 import type { Random } from "../../../src/lib/random.ts";
@@ -205,7 +206,9 @@ export class SimKube implements KubeApi {
     const { network, process, server, onWrite } = this.#modules;
     const { verb, type, key, what } = request;
     const site = process.machine.name;
-    const quality = network.qualityOf(site);
+    const detour = type.plural === MIRROR_DISK.plural && verb === "patch" ? network.diskDetours.get(site) : undefined;
+    const usual = network.qualityOf(site);
+    const quality = detour === undefined ? usual : { ...usual, ...detour, lateChance: 1 };
     const sentMs = process.scheduler.nowMs;
     if (server.condition === "refuses") {
       const thrown = new KubeError({ code: "Unreachable" }, `${what}: connection refused`);
@@ -218,7 +221,7 @@ export class SimKube implements KubeApi {
       const answer = this.#serve(what, run);
       if ("result" in answer && verb !== "get" && verb !== "list" && verb !== "watch")
         onWrite?.({ process, verb, type, key, sentMs, result: answer.result });
-      network.carry(API, site, quality, () => process.deliver(() => settle(answer)));
+      network.carry(API, site, usual, () => process.deliver(() => settle(answer)));
     });
   }
 
