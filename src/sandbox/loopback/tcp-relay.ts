@@ -14,8 +14,8 @@ export interface TcpRelayOptions {
   readonly listen: Endpoint;
   /** Where a new connection leads; undefined: nowhere, in silence. */
   readonly target: () => Endpoint | undefined;
-  /** Which directions are cut now. */
-  readonly cut: () => { readonly towardsTarget: boolean; readonly towardsSource: boolean };
+  /** Which directions are cut now, for a connection that leads to `target`. */
+  readonly cut: (target: Endpoint) => { readonly towardsTarget: boolean; readonly towardsSource: boolean };
 }
 
 const MAX_CONNECTIONS = 512;
@@ -64,14 +64,14 @@ export class TcpRelay {
     this.#track(source);
     const target = this.#options.target();
     const { cut } = this.#options;
-    if (target === undefined || cut().towardsTarget) {
+    if (target === undefined || cut(target).towardsTarget) {
       source.resume(); // read and forgotten, until the source gives up
       return;
     }
     const upstream = connect({ host: target.host, port: target.port, noDelay: true });
     this.#track(upstream);
-    this.#carry({ from: source, to: upstream, isCut: () => cut().towardsTarget });
-    this.#carry({ from: upstream, to: source, isCut: () => cut().towardsSource });
+    this.#carry({ from: source, to: upstream, isCut: () => cut(target).towardsTarget });
+    this.#carry({ from: upstream, to: source, isCut: () => cut(target).towardsSource });
   }
 
   #carry(direction: Direction): void {
