@@ -15,6 +15,7 @@ const EXPORTS = [
   "DescribeInstancesCommand",
   "DescribeNetworkInterfacesCommand",
   "DescribeRouteTablesCommand",
+  "DescribeVpcAttributeCommand",
   "DescribeVpcsCommand",
   "DisassociateAddressCommand",
   "ModifyNetworkInterfaceAttributeCommand",

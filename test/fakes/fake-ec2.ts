@@ -12,6 +12,7 @@ import type {
   Instance,
   NetworkInterface,
   RouteTable,
+  VpcDns,
   VpcFacts,
 } from "../../src/cloud/aws/ports.ts";
 import { CloudError } from "../../src/cloud/errors.ts";
@@ -105,6 +106,14 @@ export class FakeEc2 implements Ec2Port {
       const { vpcs } = this.#ec2.state;
       const found = ids(vpcs, vpcIds, "InvalidVpcID.NotFound", "vpc ID");
       return found.map(({ vpcId, cidrBlocks }) => ({ vpcId, cidrBlocks }));
+    });
+  }
+
+  describeVpcDns(vpcId: string, options: CloudCallOptions): Promise<VpcDns> {
+    const off = { hasDnsSupport: false, hasDnsHostnames: false };
+    return this.#call("DescribeVpcAttribute", vpcId, options, off, () => {
+      const { dns } = ownedBy(this.#ec2.state.vpcs, vpcId, "InvalidVpcID.NotFound", "vpc ID");
+      return { hasDnsSupport: dns.support, hasDnsHostnames: dns.hostnames };
     });
   }
 

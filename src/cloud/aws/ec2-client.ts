@@ -18,6 +18,7 @@ import type {
   NetworkInterface,
   PowerChange,
   RouteTable,
+  VpcDns,
   VpcFacts,
 } from "./ports.ts";
 import { SdkCaller, sdkConfiguration } from "./sdk-caller.ts";
@@ -69,6 +70,20 @@ export class Ec2SdkClient implements Ec2Port, Ec2PowerPort {
       const answer = await this.#client.send(new this.#sdk.DescribeVpcsCommand(input), { abortSignal });
       return { items: (answer.Vpcs ?? []).map(vpcFacts), next: answer.NextToken };
     });
+  }
+
+  async describeVpcDns(vpcId: string, options: CloudCallOptions): Promise<VpcDns> {
+    const ask = async (Attribute: "enableDnsSupport" | "enableDnsHostnames") => {
+      const input = { VpcId: vpcId, Attribute, ...dryRun(options) };
+      return await this.#caller.call("DescribeVpcAttribute", "read", options, (abortSignal) =>
+        this.#client.send(new this.#sdk.DescribeVpcAttributeCommand(input), { abortSignal }),
+      );
+    };
+    const [support, hostnames] = await Promise.all([ask("enableDnsSupport"), ask("enableDnsHostnames")]);
+    return {
+      hasDnsSupport: support?.EnableDnsSupport?.Value === true,
+      hasDnsHostnames: hostnames?.EnableDnsHostnames?.Value === true,
+    };
   }
 
   describeRouteTables(

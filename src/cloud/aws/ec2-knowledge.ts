@@ -7,7 +7,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { CallTimes } from "../call-times.ts";
 import { ReadCache } from "../read-cache.ts";
 import type { Read, ReadWish } from "../read-cache.ts";
-import type { Ec2Port, ElasticIp, NetworkInterface, RouteTable, VpcFacts } from "./ports.ts";
+import type { Ec2Port, ElasticIp, NetworkInterface, RouteTable, VpcDns, VpcFacts } from "./ports.ts";
 
 export type { ReadWish };
 
@@ -18,6 +18,7 @@ export class Ec2Knowledge {
   readonly #ec2: Ec2Port & { callTimes?: () => CallTimes | undefined };
   readonly #routeTables: ReadCache<RouteTable[]>;
   readonly #vpcs: ReadCache<VpcFacts[]>;
+  readonly #vpcDns: ReadCache<VpcDns>;
   readonly #networkInterfaces: ReadCache<NetworkInterface[]>;
   readonly #addresses: ReadCache<ElasticIp[]>;
   readonly #permissions: ReadCache<true>;
@@ -26,6 +27,7 @@ export class Ec2Knowledge {
     this.#ec2 = ec2;
     this.#routeTables = new ReadCache(clock);
     this.#vpcs = new ReadCache(clock);
+    this.#vpcDns = new ReadCache(clock);
     this.#networkInterfaces = new ReadCache(clock);
     this.#addresses = new ReadCache(clock);
     this.#permissions = new ReadCache(clock);
@@ -42,6 +44,10 @@ export class Ec2Knowledge {
 
   vpc(vpcId: string, wish: ReadWish): Promise<Read<VpcFacts[]>> {
     return this.#vpcs.ask(vpcId, wish, () => this.#ec2.describeVpcs([vpcId], wish));
+  }
+
+  vpcDns(vpcId: string, wish: ReadWish): Promise<Read<VpcDns>> {
+    return this.#vpcDns.ask(vpcId, wish, () => this.#ec2.describeVpcDns(vpcId, wish));
   }
 
   /** The interfaces attached to an instance; empty when there is no such instance. */

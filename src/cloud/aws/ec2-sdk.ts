@@ -9,6 +9,7 @@ export {
   DescribeInstancesCommand,
   DescribeNetworkInterfacesCommand,
   DescribeRouteTablesCommand,
+  DescribeVpcAttributeCommand,
   DescribeVpcsCommand,
   DisassociateAddressCommand,
   EC2Client,

@@ -18,6 +18,12 @@ export interface VpcFacts {
   readonly cidrBlocks: readonly string[];
 }
 
+/** Whether a VPC's resolver answers at all, and for names of private hosted zones as well: both must be on. */
+export interface VpcDns {
+  readonly hasDnsSupport: boolean;
+  readonly hasDnsHostnames: boolean;
+}
+
 export interface RouteEntry {
   readonly destinationCidr: string;
   readonly networkInterfaceId?: string;
@@ -72,6 +78,8 @@ export interface Instance {
 
 export interface Ec2Port {
   describeVpcs(vpcIds: readonly string[], options: CloudCallOptions): Promise<VpcFacts[]>;
+  /** One call per attribute. */
+  describeVpcDns(vpcId: string, options: CloudCallOptions): Promise<VpcDns>;
   /** All tables of a VPC, or exactly these. */
   describeRouteTables(
     query: { readonly vpcId: string } | { readonly routeTableIds: readonly string[] },

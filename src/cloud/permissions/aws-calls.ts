@@ -30,6 +30,7 @@ export const AWS_CALLS: Readonly<Record<AwsCall, AwsPermission>> = {
   DescribeInstances: EVERYWHERE,
   DescribeNetworkInterfaces: EVERYWHERE,
   DescribeRouteTables: EVERYWHERE,
+  DescribeVpcAttribute: { service: "ec2", resources: ["vpc"] },
   DescribeVpcs: EVERYWHERE,
   DisassociateAddress: { service: "ec2", resources: ["elastic-ip", "network-interface"] },
   ModifyNetworkInterfaceAttribute: { service: "ec2", resources: ["network-interface"] },

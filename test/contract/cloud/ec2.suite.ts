@@ -50,6 +50,13 @@ export function ec2Contract(name: string, makeWorld: () => Promise<Ec2World>, de
       expect(await ec2.describeVpcs([vpcId], CALL)).toEqual([{ vpcId, cidrBlocks: [cidrBlock] }]);
     });
 
+    it("tells whether a VPC resolves names", async () => {
+      const { ec2, vpcId } = await makeWorld();
+      const dns = await ec2.describeVpcDns(vpcId, CALL);
+      expect(dns.hasDnsSupport).toBe(true);
+      expect(typeof dns.hasDnsHostnames).toBe("boolean");
+    });
+
     it("finds every table of a VPC, and tables by id, with where their routes lead", async () => {
       const { ec2, vpcId, tableIds, vipCidr, eni1 } = await makeWorld();
       const all = await ec2.describeRouteTables({ vpcId }, CALL);

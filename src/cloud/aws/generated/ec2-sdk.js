@@ -320,6 +320,7 @@ var _Ar = "Arn";
 var _Arc = "Architecture";
 var _As = "Associations";
 var _Ass = "Association";
+var _At = "Attribute";
 var _Att = "Attachment";
 var _BDMl = "BlockDeviceMappings";
 var _BM = "BootMode";
@@ -377,6 +378,9 @@ var _DR = "DryRun";
 var _DRTRe = "DescribeRouteTablesRequest";
 var _DRTRes = "DescribeRouteTablesResult";
 var _DRTe = "DescribeRouteTables";
+var _DVARes = "DescribeVpcAttributeRequest";
+var _DVAResc = "DescribeVpcAttributeResult";
+var _DVAe = "DescribeVpcAttribute";
 var _DVRescr = "DescribeVpcsRequest";
 var _DVRescri = "DescribeVpcsResult";
 var _DVesc = "DescribeVpcs";
@@ -384,6 +388,8 @@ var _De = "Description";
 var _Do = "Domain";
 var _ECI = "EbsCardIndex";
 var _ECn = "EncryptionControl";
+var _EDH = "EnableDnsHostnames";
+var _EDS = "EnableDnsSupport";
 var _EFS = "ElasticFileSystem";
 var _EGA = "ElasticGpuAssociation";
 var _EGAI = "ElasticGpuAssociationId";
@@ -400,6 +406,7 @@ var _EIAAT = "ElasticInferenceAcceleratorAssociationTime";
 var _EIAAl = "ElasticInferenceAcceleratorArn";
 var _EIAAla = "ElasticInferenceAcceleratorAssociations";
 var _EIBD = "EbsInstanceBlockDevice";
+var _ENAUM = "EnableNetworkAddressUsageMetrics";
 var _EO = "EbsOptimized";
 var _EOIG = "EgressOnlyInternetGateway";
 var _EOIGI = "EgressOnlyInternetGatewayId";
@@ -742,6 +749,8 @@ var _de = "description";
 var _do = "domain";
 var _eCI = "ebsCardIndex";
 var _eCn = "encryptionControl";
+var _eDH = "enableDnsHostnames";
+var _eDS = "enableDnsSupport";
 var _eFS = "elasticFileSystem";
 var _eGAI = "elasticGpuAssociationId";
 var _eGAS = "elasticGpuAssociationState";
@@ -753,6 +762,7 @@ var _eIAAI = "elasticInferenceAcceleratorAssociationId";
 var _eIAAS = "elasticInferenceAcceleratorAssociationState";
 var _eIAASl = "elasticInferenceAcceleratorAssociationSet";
 var _eIAAT = "elasticInferenceAcceleratorAssociationTime";
+var _eNAUM = "enableNetworkAddressUsageMetrics";
 var _eO = "ebsOptimized";
 var _eOIG = "egressOnlyInternetGateway";
 var _eOIGI = "egressOnlyInternetGatewayId";
@@ -1272,6 +1282,38 @@ var DescribeRouteTablesResult$ = /* @__PURE__ */ (() => [
   }], [0, {
     [_eQN]: `NextToken`,
     [_xN]: _nTe
+  }]]
+])();
+var DescribeVpcAttributeRequest$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _DVARes,
+  0,
+  [_At, _VI, _DR],
+  [0, 0, [2, {
+    [_eQN]: `DryRun`,
+    [_xN]: _dR
+  }]],
+  2
+])();
+var DescribeVpcAttributeResult$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _DVAResc,
+  0,
+  [_EDH, _EDS, _ENAUM, _VI],
+  [[() => AttributeBooleanValue$, {
+    [_eQN]: `EnableDnsHostnames`,
+    [_xN]: _eDH
+  }], [() => AttributeBooleanValue$, {
+    [_eQN]: `EnableDnsSupport`,
+    [_xN]: _eDS
+  }], [() => AttributeBooleanValue$, {
+    [_eQN]: `EnableNetworkAddressUsageMetrics`,
+    [_xN]: _eNAUM
+  }], [0, {
+    [_eQN]: `VpcId`,
+    [_xN]: _vI
   }]]
 ])();
 var DescribeVpcsRequest$ = /* @__PURE__ */ (() => [
@@ -3379,6 +3421,14 @@ var DescribeRouteTables$ = /* @__PURE__ */ (() => [
   () => DescribeRouteTablesRequest$,
   () => DescribeRouteTablesResult$
 ])();
+var DescribeVpcAttribute$ = /* @__PURE__ */ (() => [
+  9,
+  n0,
+  _DVAe,
+  0,
+  () => DescribeVpcAttributeRequest$,
+  () => DescribeVpcAttributeResult$
+])();
 var DescribeVpcs$ = /* @__PURE__ */ (() => [
   9,
   n0,
@@ -3612,6 +3662,10 @@ var DescribeNetworkInterfacesCommand = class extends command(_ep0, _mw0, "Descri
 var DescribeRouteTablesCommand = class extends command(_ep0, _mw0, "DescribeRouteTables", DescribeRouteTables$) {
 };
 
+// node_modules/@aws-sdk/client-ec2/dist-es/commands/DescribeVpcAttributeCommand.js
+var DescribeVpcAttributeCommand = class extends command(_ep0, _mw0, "DescribeVpcAttribute", DescribeVpcAttribute$) {
+};
+
 // node_modules/@aws-sdk/client-ec2/dist-es/commands/DescribeVpcsCommand.js
 var DescribeVpcsCommand = class extends command(_ep0, _mw0, "DescribeVpcs", DescribeVpcs$) {
 };
@@ -3641,6 +3695,7 @@ export {
   DescribeInstancesCommand,
   DescribeNetworkInterfacesCommand,
   DescribeRouteTablesCommand,
+  DescribeVpcAttributeCommand,
   DescribeVpcsCommand,
   DisassociateAddressCommand,
   EC2Client,
