@@ -42,6 +42,8 @@ export interface NodeFacts {
   readonly providerId?: string;
   /** Availability zone, from the same source. */
   readonly zone?: string;
+  /** The agent alone was asked to end and says that it comes back: its groups may wait for it. */
+  readonly isRestarting?: boolean;
   /** Maintenance that the cloud announces for this machine; read it with `scheduledEventsOf`. */
   readonly events?: readonly ScheduledEvent[];
   readonly interfaces: readonly {

@@ -85,6 +85,8 @@ export type WorkerToGuard =
   | { readonly type: "deactivated"; readonly grant: GrantRef }
   /** Everything is proven down: the answer to the `takeDown` with this id, so that a late answer proves nothing about a later one. */
   | { readonly type: "down"; readonly takeDownId: number }
+  /** The machine goes down: everything is to leave it, cleanly and now. */
+  | { readonly type: "shutdown"; readonly how: string }
   /** What the cloud says about this machine: published with the session's facts. */
   | { readonly type: "machine"; readonly machine: MachineWord }
   /** The worker's readings for the agent's one metrics page, which the guard serves. */

@@ -29,6 +29,8 @@ export class ScriptedAgent {
   #isStopping = false;
   /** Published with the facts: its machine has booted too recently to activate anything. */
   isWaitingAfterBoot = false;
+  /** Published with the facts: the agent alone ends, and comes back. */
+  isRestarting = false;
   /** Published with the facts: maintenance that its cloud announces. */
   events: readonly ScheduledEvent[] = [];
   #isBusy = false;
@@ -65,6 +67,7 @@ export class ScriptedAgent {
     this.#isRenewing = false;
     this.#finishedEpoch = -1;
     this.#isStopping = false;
+    this.isRestarting = false;
     this.#isBusy = false;
     this.#renewed = undefined;
     this.#every(this.#options.timings.renewIntervalMs, () => this.#renew());
@@ -143,6 +146,7 @@ export class ScriptedAgent {
               interfaces: [],
               isWaitingAfterBoot: this.isWaitingAfterBoot,
               events: this.events,
+              isRestarting: this.isRestarting,
             }),
             [LEASE_ANNOTATIONS.nonce]: `${this.session}-${sent.monotonicMs}`,
           },

@@ -1,7 +1,7 @@
 /** The agent as a process (guard and worker) against the embedded API server: its life, its death, and its next life. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -76,6 +76,16 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<numbe
   child.kill(signal);
   await exit;
   return child.exitCode;
+}
+
+async function ending({ process: child }: Agent): Promise<void> {
+  if (child.exitCode === null) await once(child, "exit");
+}
+
+function hostProgram(bin: string, name: string, script: string): void {
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
+  chmodSync(join(bin, name), 0o755);
 }
 
 async function lease(node: string): Promise<Lease | undefined> {
@@ -168,6 +178,33 @@ describe("the agent as a process", () => {
     const worker = await workerOf("n5");
     process.kill(worker, "SIGKILL");
     await until(async () => ((await workerOf("n5")) === worker ? undefined : true));
+  });
+
+  test("a machine that is shut down from outside: the agent ends in order by itself [REQ 5.3.8]", async () => {
+    const agent = start("n7");
+    await holder("n7");
+    const run = join(folder, "n7", "root", "run", "systemd", "shutdown");
+    mkdirSync(run, { recursive: true });
+    writeFileSync(join(run, "scheduled"), `USEC=${systemClock.wallMs() * 1_000}\nMODE=poweroff\n`);
+    await ending(agent);
+    expect(agent.process.exitCode).toBe(0);
+    expect((await lease("n7"))?.metadata.annotations?.[LEASE_ANNOTATIONS.ended]).toBe("Released");
+  });
+
+  test("a shutdown that systemd announces is held up until the agent has ended in order [REQ 5.3.8]", async () => {
+    const bin = join(folder, "n8", "root", "usr", "bin");
+    const [heldUp, announce] = [join(folder, "held-up"), join(folder, "announce")];
+    const signal = '{"type":"signal","member":"PrepareForShutdown","payload":{"type":"b","data":[true]}}';
+    hostProgram(bin, "systemd-inhibit", `echo begin > ${heldUp}; cat; echo end >> ${heldUp}`);
+    hostProgram(bin, "busctl", `while [ ! -e ${announce} ]; do sleep 0.05; done; echo '${signal}'; sleep 60`);
+    const agent = start("n8");
+    await holder("n8");
+    await until(async () => (existsSync(heldUp) ? true : undefined));
+    expect(readFileSync(heldUp, "utf8")).toBe("begin\n");
+    writeFileSync(announce, "");
+    await ending(agent);
+    expect(agent.process.exitCode).toBe(0);
+    expect((await lease("n8"))?.metadata.annotations?.[LEASE_ANNOTATIONS.ended]).toBe("Released");
   });
 
   test("guard and worker stay small", async () => {

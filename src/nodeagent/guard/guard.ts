@@ -120,6 +120,18 @@ export class Guard {
     this.#driver.dispatch({ type: "stopWanted" });
   }
 
+  /**
+   * A planned stop of the agent alone, which comes back. That is said first, while everything still runs: whoever decides
+   * must know it before it hears that the groups are down, since it learns the two on different ways.
+   */
+  stopToRestart(): void {
+    const { state } = this.#driver;
+    if (state.isStopping || !state.isBusy) return this.stop();
+    const { renewIntervalMs, requestTimeoutMs, readGapMs } = state.config.timings;
+    this.changeFacts({ ...state.config.facts, isRestarting: true });
+    this.#modules.clock.setTimer(renewIntervalMs + requestTimeoutMs + readGapMs, () => this.stop());
+  }
+
   promiseRound(askedAt: Instant): void {
     this.#driver.dispatch({ type: "promiseRound", askedAt });
   }
@@ -333,6 +345,9 @@ export class Guard {
         return this.#modules.peers.down(message.grant);
       case "down":
         return void this.#checkDown(message.takeDownId);
+      case "shutdown":
+        this.#modules.log.warn("this machine goes down", { how: message.how });
+        return this.stop();
       case "machine":
         this.#machine = message.machine;
         return this.changeFacts(this.#driver.state.config.facts);

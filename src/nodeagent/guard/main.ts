@@ -23,6 +23,7 @@ import { LinuxAddresses } from "../linux/addresses.ts";
 import { LinuxConnections } from "../linux/connections.ts";
 import { FileAddresses } from "../linux/file-addresses.ts";
 import { LinuxProcesses } from "../linux/processes.ts";
+import { LinuxSystemState } from "../linux/system-state.ts";
 import { LinuxWatchdog, sysfsFolder } from "../linux/watchdog.ts";
 import { DurableFile } from "./durable-file.ts";
 import { ForkedWorkers } from "./fork-worker.ts";
@@ -114,13 +115,33 @@ async function runGuard(options: AgentOptions, argv: readonly string[], log: Log
   );
   const server = await serveMetrics(metrics, options.metricsAddress, options.metricsPort);
   if (isWaiting) systemClock.setTimer(peers.bootWaitMs, () => guard.changeFacts(facts));
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => guard.stop());
+  endWhenAsked(options, guard, log);
   const { kind, problem } = watchdog;
   log.info("guard starts", { life: lifeId, bootId, watchdog: kind, watchdogProblem: problem });
   await guard.run();
   for (const closable of [peers, addresses, kube, server]) closable.close();
   server.closeAllConnections();
   lock.release();
+}
+
+/** How long the system may take to say whether it goes down, in milliseconds. */
+const SYSTEM_TIMEOUT_MS = 500;
+
+/** The first signal asks who ends, the machine or the agent alone; a second one does not wait. */
+function endWhenAsked(options: AgentOptions, guard: Guard, log: Logger): void {
+  const system = new LinuxSystemState({ hostRoot: options.hostRoot }, { clock: systemClock, log });
+  let isAsked = false;
+  const asked = (signal: NodeJS.Signals): void => {
+    if (isAsked) return guard.stop();
+    isAsked = true;
+    void system.isGoingDown(SYSTEM_TIMEOUT_MS).then((isGoingDown) => {
+      log.info("asked to end", { signal, isGoingDown });
+      // Where it cannot be told, a clean move is the shorter interruption.
+      if (isGoingDown === false) guard.stopToRestart();
+      else guard.stop();
+    });
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => asked(signal));
 }
 
 async function kubeOf(options: AgentOptions, metrics: Metrics): Promise<RestKubeApi> {

@@ -29,6 +29,8 @@ function isWorkerMessage(value: Fields): boolean {
       return Number.isInteger(value["requestId"]) && isHolding(value["holding"]);
     case "holdingRemoved":
       return isHolding(value["holding"]);
+    case "shutdown":
+      return typeof value["how"] === "string";
     case "machine":
       return isFields(value["machine"]) && isMachine(value["machine"]);
     case "metrics":

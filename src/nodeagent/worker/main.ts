@@ -28,6 +28,7 @@ import { GratuitousArp } from "../linux/gratuitous-arp.ts";
 import { LinuxListeners } from "../linux/listeners.ts";
 import { LinuxNames } from "../linux/names.ts";
 import { LinuxProcesses } from "../linux/processes.ts";
+import { LinuxSystemState } from "../linux/system-state.ts";
 import { hasLeftSince } from "../machine/departure.ts";
 import { MachineWatch, type MachineWatchModules } from "../machine/watch.ts";
 import { parseWorkerOptions, type WorkerOptions } from "./flags.ts";
@@ -72,6 +73,7 @@ export async function runWorker(argv: readonly string[]): Promise<number> {
   process.on("message", (message) => guard.receive(message as GuardToWorker));
   process.on("disconnect", () => lost.resolve());
   if (!process.connected) lost.resolve();
+  new LinuxSystemState(options, { clock, log }).watch((how) => guard.tell({ type: "shutdown", how }));
   worker.start();
   const watch = machineWatch(options, { clock, log, metrics, guard, groups: informers.groups });
   for (const informer of Object.values(informers)) informer.start();

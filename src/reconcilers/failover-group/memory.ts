@@ -38,12 +38,26 @@ export class GroupMemory {
         .map(({ node }) => [node, memory.isolatedSinceMs[node] ?? now.monotonicMs]),
     );
     const grant = seen.group.status?.active;
+    this.#noteRestart(memory, seen, now);
     const report = grant === undefined ? undefined : memberOf(seen, grant.node)?.report;
     const isUp = reportsUnder(report, grant) && report.state === "Active";
     if (isUp && memory.move?.epoch === grant?.epoch && memory.move?.activatedMs === undefined) {
       this.#mark(memory, memory.move?.epoch ?? 0, { activatedMs: now.monotonicMs });
     }
     return { ...memory };
+  }
+
+  /** The word counts while it is heard; what is heard last of it is the release of the session. */
+  #noteRestart(memory: Mutable, seen: Seen, now: Instant): void {
+    const grant = seen.group.status?.active;
+    const session = grant === undefined ? undefined : memberOf(seen, grant.node)?.session;
+    if (grant === undefined || session?.facts?.isRestarting !== true) return;
+    const { verdict } = session;
+    const isLive = verdict.state === "Live" && verdict.session === grant.session;
+    const isKnown = memory.restarting?.epoch === grant.epoch;
+    const isReleased = verdict.state === "Ended" && verdict.end === "Released" && verdict.session === grant.session;
+    if (isLive || (isReleased && !isKnown))
+      memory.restarting = { node: grant.node, epoch: grant.epoch, sinceMs: now.monotonicMs };
   }
 
   mark(uid: string, epoch: number, times: Omit<MoveTimes, "epoch">): void {

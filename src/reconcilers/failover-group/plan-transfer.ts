@@ -5,6 +5,7 @@
  * the compare-and-set right before the grant, or it reported this grant deactivated), nobody else reports something
  * up under a session that may be in force, and the candidate is promotable. The epoch is above all that is known.
  */
+import { revokeWaitMs } from "../../api/timings.ts";
 import { formatDuration, parseDurationMs } from "../../lib/duration.ts";
 import { grantBlocker, groupProblems } from "./checks-group.ts";
 import { isStillLooking } from "./checks-members.ts";
@@ -49,6 +50,7 @@ export function considerTransfer(draft: Draft): Grant | undefined {
     return forgetHolder(draft);
   }
   const choice = chooseCandidate(draft.seen, draft.now.wallMs, wishOf(draft));
+  if (choice === undefined && restartAwaited(draft) !== undefined) return awaitRestart(draft);
   if (choice === undefined) {
     draft.blocked = nobody(draft.seen);
     // Proof is recorded also when nobody follows: another leader need not obtain it again.
@@ -261,10 +263,39 @@ function wishOf(draft: Draft): Wish {
   if (status.target !== undefined) return { prefer: status.target.node, isLastResort: true };
   if (!movesByItself(draft)) return wishWithoutMove(draft);
   if (holder.state !== "Down") return { isLastResort: true };
+  const awaited = restartAwaited(draft);
+  if (awaited !== undefined) return { only: awaited.node };
   if (holder.proof === "NewLife") return { prefer: holder.node, isLastResort: true };
   const gaveUp = { except: holder.node };
   const hasOthers = chooseCandidate(seen, draft.now.wallMs, gaveUp) !== undefined;
   return hasOthers ? gaveUp : { isLastResort: true };
+}
+
+/**
+ * The holder went down in order and said that its agent comes back: it gets as long as its session would have lasted
+ * without a word. Not where something had failed on it: then it would come back to the same.
+ */
+function restartAwaited(draft: Draft): { readonly node: string; readonly leftMs: number } | undefined {
+  const { holder, seen, now, status } = draft;
+  const { restarting } = seen.memory;
+  if (holder.state !== "Down" || holder.proof === "Fenced" || restarting === undefined) return undefined;
+  const member = memberOf(seen, holder.node);
+  const hasFailed = member?.report?.resources?.some((resource) => resource.state === "Failed") === true;
+  const isOfGrant = restarting.node === holder.node && restarting.epoch === status.active?.epoch;
+  if (!isOfGrant || status.target !== undefined || hasFailed || member?.nodeObject?.isCordoned === true)
+    return undefined;
+  const leftMs = restarting.sinceMs + revokeWaitMs(seen.settings.timings) - now.monotonicMs;
+  return leftMs > 0 ? { node: holder.node, leftMs } : undefined;
+}
+
+function awaitRestart(draft: Draft): undefined {
+  const awaited = restartAwaited(draft);
+  if (awaited === undefined) return undefined;
+  const { node, leftMs } = awaited;
+  draft.lookAgainMs.push(leftMs);
+  const forMs = formatDuration(Math.round(revokeWaitMs(draft.seen.settings.timings)));
+  draft.blocked = { reason: "NoCandidate", message: `the agent of ${node} restarts; it is waited for up to ${forMs}` };
+  return undefined;
 }
 
 /** `Manual`: repair in place only. The group comes back where it was; elsewhere only by request. */

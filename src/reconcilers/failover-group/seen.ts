@@ -82,6 +82,11 @@ export interface Memory {
   readonly move?: MoveTimes;
   /** When the last repair of a simulated fault was counted, by resource. */
   readonly repairedAtMs: Readonly<Record<string, number>>;
+  /**
+   * The agent of the holder under this epoch said that it ends and comes back; `sinceMs`: when its session was heard last
+   * with that word.
+   */
+  readonly restarting?: { readonly node: string; readonly epoch: number; readonly sinceMs: number };
   /** News that this leader has told already. */
   readonly told: readonly string[];
 }
