@@ -1,8 +1,9 @@
 /**
- * `npm run bench [-- --runs N] [-- --only footprint|outage|grants]`: memory, start-up and outage figures as one JSON object. Figures of the
+ * `npm run bench [-- --runs N] [-- --only footprint|outage|grants|calls]`: memory, start-up, outage and cloud call figures as one JSON object. Figures of the
  * processes come from the bundle that the image ships; outages from the demo. Medians; the machine's noise is visible in `all`.
  */
 import { spawnSync } from "node:child_process";
+import { measureCalls } from "./calls.ts";
 import { measureFootprint } from "./footprint.ts";
 import { measureGrants } from "./grants.ts";
 import { measureOutages } from "./outage.ts";
@@ -24,6 +25,7 @@ if (built.status !== 0) process.exit(1);
 const figures = {
   ...(only === undefined || only === "footprint" ? { footprint: await measureFootprint(repeat) } : {}),
   ...(only === undefined || only === "outage" ? { outage: measureOutages(repeat) } : {}),
+  ...(only === undefined || only === "calls" ? { calls: await measureCalls() } : {}),
   ...(only === undefined || only === "grants" ? { grants: await measureAllGrants() } : {}),
 };
 console.log(JSON.stringify(figures, null, 2));
