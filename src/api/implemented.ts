@@ -26,13 +26,10 @@ export const COVERAGE: Readonly<Record<KindName, Coverage>> = {
     laterValues: { "failover.finalAction": ["RebootNode"] },
   },
   AwsVirtualIP: { now: [""], later: [] },
-  AwsElasticIP: NOTHING_YET,
+  AwsElasticIP: { now: [""], later: [] },
   AwsDns: NOTHING_YET,
-  AzureDns: NOTHING_YET,
-  LbProbePort: {
-    now: ["port", "sourceRanges", "monitor", "timeouts"],
-    later: ["dsr", "azureLoadBalancer", "credentials"],
-  },
+  AzureDns: { now: [""], later: [] },
+  LbProbePort: { now: [""], later: [] },
   MirrorDisk: NOTHING_YET,
 };
 

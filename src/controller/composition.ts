@@ -5,6 +5,8 @@
  */
 import type { Preset, Timings } from "../api/timings.ts";
 import type { Ec2Access } from "../cloud/aws/ec2-access.ts";
+import type { AzureDnsAccess } from "../cloud/azure/dns-access.ts";
+import type { AzureNetworkAccess } from "../cloud/azure/network-knowledge.ts";
 import { CloudError } from "../cloud/errors.ts";
 import type { FencerAccess } from "../cloud/fencing-ports.ts";
 import type { KubeApi } from "../kube/ports.ts";
@@ -44,6 +46,10 @@ export interface ControllerSettings {
 export interface ControllerPorts {
   readonly kube: KubeApi;
   readonly ec2: Ec2Access;
+  /** Omitted: this process has no records in Azure. */
+  readonly azureDns?: AzureDnsAccess;
+  /** Omitted: this process reads no load balancers. */
+  readonly azureNetworks?: AzureNetworkAccess;
   /** Omitted: this process stops no machines. */
   readonly fencers?: FencerAccess;
   readonly clock: Clock;
@@ -63,6 +69,20 @@ export interface Composition {
 
 /** API.md section 2. */
 export const FENCING_LIMIT: FencingLimit = { maxPerPeriod: 2, periodMs: 600_000 };
+
+const NO_AZURE_DNS: AzureDnsAccess = {
+  knowledgeOf: () => {
+    const detail = { code: "EndpointUnreachable", action: "connect" } as const;
+    return Promise.reject(new CloudError(detail, "this process has no way to Azure DNS"));
+  },
+};
+
+const NO_AZURE_NETWORKS: AzureNetworkAccess = {
+  networksOf: () => {
+    const detail = { code: "EndpointUnreachable", action: "connect" } as const;
+    return Promise.reject(new CloudError(detail, "this process has no way to read load balancers"));
+  },
+};
 
 const NO_FENCERS: FencerAccess = {
   fencerFor: () => {
@@ -187,6 +207,6 @@ function registryModules(settings: ControllerSettings, ports: ControllerPorts, p
       leases: caches.leases,
       settings: { installationNamespace: namespace, ambientNamespaces, isRecoveryPaused, rules },
     },
-    clouds: { ec2 },
+    clouds: { ec2, azureDns: ports.azureDns ?? NO_AZURE_DNS, azureNetworks: ports.azureNetworks ?? NO_AZURE_NETWORKS },
   };
 }

@@ -10,6 +10,8 @@ import { deriveTimings, PRESETS, type Preset, type Timings } from "../api/timing
 import { Ec2Clients } from "../cloud/aws/ec2-access.ts";
 import { AzureFencers } from "../cloud/azure/fencers.ts";
 import { AzureConnections } from "../cloud/azure/connections.ts";
+import { AzureDnsClients } from "../cloud/azure/dns-access.ts";
+import { AzureNetworkClients } from "../cloud/azure/network-knowledge.ts";
 import type { AzureEndpoints } from "../cloud/azure/client-credential.ts";
 import { CloudFencers } from "../cloud/fencers.ts";
 import { type HostLogger, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel, pinoLog } from "../host/pino-log.ts";
@@ -154,8 +156,18 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
     log.flush();
     process.exit(1);
   };
+  const azureDns = new AzureDnsClients(azure, shared);
+  const azureNetworks = new AzureNetworkClients(azure, shared);
   const fencers = new CloudFencers(ec2, new AzureFencers(azure));
-  const { manager, poller, events, fencing } = composeController(options, { ...shared, kube, ec2, fencers, onLost });
+  const { manager, poller, events, fencing } = composeController(options, {
+    ...shared,
+    kube,
+    ec2,
+    azureDns,
+    azureNetworks,
+    fencers,
+    onLost,
+  });
   const loaded = { isDone: false };
   const health = await startHealthServer(
     { metricsPort: options.metricsPort, healthPort: options.healthPort },

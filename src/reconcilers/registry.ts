@@ -7,7 +7,11 @@ import type { KindName, ResourceKind } from "../api/kinds.ts";
 import type { Reconciler } from "../controller/contract.ts";
 import type { KubeApi } from "../kube/ports.ts";
 import type { Ec2Access } from "../cloud/aws/ec2-access.ts";
+import type { AzureDnsAccess } from "../cloud/azure/dns-access.ts";
+import type { AzureNetworkAccess } from "../cloud/azure/network-knowledge.ts";
+import { awsElasticIpKind } from "./aws-elastic-ip/kind.ts";
 import { awsVirtualIpKind } from "./aws-virtual-ip/kind.ts";
+import { azureDnsKind } from "./azure-dns/kind.ts";
 import { FailoverGroupReconciler, type FailoverGroupModules } from "./failover-group/reconciler.ts";
 import { LbProbePortReconciler } from "./lb-probe-port/reconciler.ts";
 import type { PointerKind } from "./pointer/kind.ts";
@@ -29,9 +33,11 @@ export interface RegistryModules {
   readonly clouds: Clouds;
 }
 
-/** Access to the clouds, for the kinds of pointers. */
+/** Access to the clouds, for the kinds that ask them. */
 export interface Clouds {
   readonly ec2: Ec2Access;
+  readonly azureDns: AzureDnsAccess;
+  readonly azureNetworks: AzureNetworkAccess;
 }
 
 type Factory = (modules: RegistryModules) => AnyReconciler;
@@ -43,10 +49,10 @@ function erased<Seen, Step>(reconciler: Reconciler<Seen, Step>): AnyReconciler {
 
 /** `makeKind`: what is special about a kind of pointer, with the clouds it needs. */
 function pointer<Obj extends PointerObject, Facts, Write, Keys>(
-  makeKind: (clouds: Clouds) => PointerKind<Obj, Facts, Write, Keys>,
+  makeKind: (modules: Clouds & Pick<PointerDeps<Obj>, "metrics">) => PointerKind<Obj, Facts, Write, Keys>,
 ): Factory {
   return ({ pointers, caches, clouds }) => {
-    const kind = makeKind(clouds);
+    const kind = makeKind({ ...clouds, metrics: pointers.metrics });
     const objects = caches.resources[kind.kind] as unknown as WritableCache<Obj>;
     return erased(createPointerReconciler(kind, { ...pointers, objects }));
   };
@@ -70,12 +76,12 @@ export const RECONCILERS: Readonly<Record<KindName, Factory>> = {
     return erased(new FailoverGroupReconciler({ ...failoverGroup, sealed: (disk) => disks.absorb(disk) }));
   },
   AwsVirtualIP: pointer(awsVirtualIpKind),
-  AwsElasticIP: unimplemented("AwsElasticIP"),
+  AwsElasticIP: pointer(awsElasticIpKind),
   AwsDns: unimplemented("AwsDns"),
-  AzureDns: unimplemented("AzureDns"),
-  LbProbePort: ({ kube, caches, failoverGroup: { events } }) => {
+  AzureDns: pointer(azureDnsKind),
+  LbProbePort: ({ pointers, caches, clouds }) => {
     const probes: WritableCache<LbProbePort> = caches.resources.LbProbePort;
-    return erased(new LbProbePortReconciler({ kube, probes, groups: caches.groups, events }));
+    return erased(new LbProbePortReconciler({ ...pointers, probes, networks: clouds.azureNetworks }));
   },
   MirrorDisk: unimplemented("MirrorDisk"),
 };

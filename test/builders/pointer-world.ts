@@ -25,6 +25,8 @@ import { seededRandom } from "../fakes/seeded-random.ts";
 const NODE: ResourceType = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false };
 const SECRET: ResourceType = { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true };
 const LEASES = "understudy-system";
+/** Longer than any call of a fake cloud, in ms. */
+const CALLS_END_MS = 10_000;
 export const NAMESPACE = "ha";
 export const GROUP = "failover1";
 
@@ -109,7 +111,10 @@ export class PointerWorld<Obj extends PointerObject, Facts, Write, Keys> {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.loop.stop(), ...this.#informers.map((informer) => informer.stop())]);
+    const stopped = Promise.all([this.loop.stop(), ...this.#informers.map((informer) => informer.stop())]);
+    // Calls under way end first.
+    await this.clock.advance(CALLS_END_MS);
+    await stopped;
   }
 
   async addObject(name: string, spec: object): Promise<void> {

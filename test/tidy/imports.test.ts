@@ -110,7 +110,7 @@ describe("imports", () => {
           .filter(
             (found) =>
               kindOf(found.target) !== "" &&
-              !["shared", "pointer"].includes(kindOf(found.target)) &&
+              !["shared", "pointer", "dns"].includes(kindOf(found.target)) &&
               kindOf(found.target) !== kindOf(file.path),
           )
           .map((found) => `${file.path} -> ${found.target}`),
