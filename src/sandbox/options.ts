@@ -5,7 +5,7 @@ import type { Preset } from "../api/timings.ts";
 import type { ChaosOptions } from "./chaos/options.ts";
 import type { SandboxMode } from "./network/fabric.ts";
 
-export const SCENARIOS = ["aws-virtual-ip", "fencing", "isolation"] as const;
+export const SCENARIOS = ["aws-virtual-ip", "aws-elastic-ip", "fencing", "isolation"] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 export interface SandboxOptions {
