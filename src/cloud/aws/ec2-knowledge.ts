@@ -70,8 +70,9 @@ export class Ec2Knowledge {
     });
   }
 
-  replaceRoute(route: RouteId, timeoutMs: number): Promise<void> {
-    return this.#ec2.replaceRoute(route, { timeoutMs });
+  /** What was read before is outdated then, whether the answer arrived or not. */
+  async replaceRoute(route: RouteId, timeoutMs: number): Promise<void> {
+    await this.#ec2.replaceRoute(route, { timeoutMs }).finally(() => this.#routeTables.invalidateAll());
   }
 
   async switchSourceDestCheckOff(networkInterfaceId: string, timeoutMs: number): Promise<void> {
@@ -101,11 +102,11 @@ export class Ec2Knowledge {
     });
   }
 
-  associateAddress(association: Association, timeoutMs: number): Promise<void> {
-    return this.#ec2.associateAddress(association, { timeoutMs });
+  async associateAddress(association: Association, timeoutMs: number): Promise<void> {
+    await this.#ec2.associateAddress(association, { timeoutMs }).finally(() => this.#addresses.invalidateAll());
   }
 
-  disassociateAddress(associationId: string, timeoutMs: number): Promise<void> {
-    return this.#ec2.disassociateAddress(associationId, { timeoutMs });
+  async disassociateAddress(associationId: string, timeoutMs: number): Promise<void> {
+    await this.#ec2.disassociateAddress(associationId, { timeoutMs }).finally(() => this.#addresses.invalidateAll());
   }
 }

@@ -93,7 +93,7 @@ function readyWhileApplied<Obj extends PointerObject, Facts, Write, Keys>(
   if (view === undefined) return last;
   if (view.state === "Unreadable") {
     const isRecovered = whenUnreadable === "Recover" && unreadable > retries;
-    return isRecovered ? no(observedReason(view.failure), view.failure.message) : last;
+    return isRecovered ? no(readyReason(view.failure), view.failure.message) : last;
   }
   if (view.state === "Right" || bad <= retries) return last;
   const why = view.state === "Wrong" ? writeFailures(seen)[0]?.message : undefined;
@@ -134,6 +134,11 @@ function unreadableRemedy(failure: Failure, wording: Pick<PointerWording<never>,
 
 function observedReason(failure: Failure): string {
   return isAnswer(failure.code) ? "CallFailed" : failure.code;
+}
+
+/** Ready knows no throttling of its own: the fault is that the call failed. */
+function readyReason(failure: Failure): string {
+  return failure.code === "Throttled" ? "CallFailed" : observedReason(failure);
 }
 
 export function reconcilingOf<Obj extends PointerObject, Facts, Write, Keys>(

@@ -4,12 +4,15 @@ import type { CallTimes } from "../../cloud/call-times.ts";
 import { formatDuration, parseDurationMs } from "../../lib/duration.ts";
 import { conditionsFrom, observedOf, readyOf, reconcilingOf, stalledOf } from "./conditions.ts";
 import type { Judgement } from "./conditions.ts";
+import type { Finding } from "./kind.ts";
 import { grantOf, isApplied } from "./seen.ts";
 import type { PointerObject, PointerSeen, PointerStatus, StatusOf, Verdict } from "./seen.ts";
 import type { Step } from "./steps.ts";
 
 /** A call time that moved by less than this part of the old one is not worth a write. */
 const CALL_TIME_TOLERANCE = 0.5;
+/** Calls that take more than this part of what they may are warned about (`monitor.delayWarningPercent`). */
+const DELAY_WARNING = 0.8;
 
 export function statusOf<Obj extends PointerObject, Facts, Write, Keys>(
   judgement: Judgement<Obj, Facts, Write, Keys>,
@@ -32,7 +35,7 @@ export function statusOf<Obj extends PointerObject, Facts, Write, Keys>(
   const { claim } = seen;
   const { uid } = claim.type === "Held" ? claim.group.metadata : {};
   const { generation } = seen.object.metadata;
-  const callTime = callTimeOf(seen.status.callTime, kind.callTimes(seen.facts));
+  const callTime = callTimeOf(seen, kind.callTimes(seen.facts));
   const shared: PointerStatus = {
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     ...(claim.type === "Held" && uid !== undefined ? { group: { name: claim.group.metadata.name, uid } } : {}),
@@ -50,14 +53,32 @@ function appliedTo(seen: PointerSeen<PointerObject, unknown>, ready: Verdict): P
   return isNewlyActive ? { node: grant.node, epoch: grant.epoch } : seen.status.active;
 }
 
-function callTimeOf(last: CallTime | undefined, times: CallTimes | undefined): CallTime | undefined {
+function callTimeOf(seen: PointerSeen<PointerObject, unknown>, times: CallTimes | undefined): CallTime | undefined {
+  const last = seen.status.callTime;
   if (times === undefined) return last;
   const isNear = (text: string | undefined, valueMs: number): boolean => {
     const lastMs = text === undefined ? undefined : parseDurationMs(text);
     return lastMs !== undefined && Math.abs(valueMs - lastMs) <= Math.max(5, lastMs * CALL_TIME_TOLERANCE);
   };
-  if (isNear(last?.p99, times.p99Ms) && isNear(last?.max, times.maxMs)) return last;
-  return { p99: formatDuration(Math.ceil(times.p99Ms)), max: formatDuration(Math.ceil(times.maxMs)) };
+  const callTime = { p99: formatDuration(Math.ceil(times.p99Ms)), max: formatDuration(Math.ceil(times.maxMs)) };
+  const isSameSide = isSlow(seen.object, last) === isSlow(seen.object, callTime);
+  return isSameSide && isNear(last?.p99, times.p99Ms) && isNear(last?.max, times.maxMs) ? last : callTime;
+}
+
+/** Deadline of one reading, in ms. */
+function callLimitMs({ spec }: PointerObject): number {
+  return Math.min(parseDurationMs(spec.monitor.timeout) ?? 5_000, parseDurationMs(spec.timeouts.call) ?? 5_000);
+}
+
+function isSlow(object: PointerObject, callTime: CallTime | undefined): boolean {
+  return (parseDurationMs(callTime?.p99 ?? "0s") ?? 0) > callLimitMs(object) * DELAY_WARNING;
+}
+
+/** One Event when calls begin to take nearly as long as they may. */
+export function eventsAboutCalls(object: PointerObject, before: PointerStatus, after: PointerStatus): Finding[] {
+  if (!isSlow(object, after.callTime) || isSlow(object, before.callTime)) return [];
+  const message = `99 of 100 calls take up to ${after.callTime?.p99 ?? ""}, which is more than ${DELAY_WARNING * 100} % of the ${formatDuration(callLimitMs(object))} that spec.monitor.timeout and spec.timeouts.call allow. Raise them, or repair the path to the cloud`;
+  return [{ reason: "SlowCalls", message }];
 }
 
 /** One Event per condition that turned, and for each new reason of one that stays False. */
@@ -80,6 +101,8 @@ export function eventsAbout<Write, Status>(before: PointerStatus, after: Pointer
 /** Nothing to say about the quiet beginning of an object, nor about what Ready says anyway. */
 function isWorthTelling(condition: Condition, last: Condition | undefined): boolean {
   if (condition.type === "Reconciling" || condition.type === "Stalled") return false;
+  // Observed says it, unless nobody wants to hear of it.
+  if (condition.reason === "Unreadable") return false;
   if (condition.reason === "NotInGroup" || condition.reason === "NotChecked") return last !== undefined;
   return !(last === undefined && condition.type === "Observed" && condition.status === "True");
 }

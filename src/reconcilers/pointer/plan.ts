@@ -20,7 +20,7 @@ import { parseDurationMs } from "../../lib/duration.ts";
 import { preflight } from "./checks.ts";
 import type { Judgement } from "./conditions.ts";
 import type { PointerKind, PointerView, StoppedView } from "./kind.ts";
-import { eventsAbout, statusOf } from "./plan-status.ts";
+import { eventsAbout, eventsAboutCalls, statusOf } from "./plan-status.ts";
 import { groupOf, isApplied } from "./seen.ts";
 import type { PointerObject, PointerSeen, StatusOf } from "./seen.ts";
 import type { Step } from "./steps.ts";
@@ -85,7 +85,8 @@ function statusSteps<Obj extends PointerObject, Facts, Write, Keys>(
   status: StatusOf<Obj>,
 ): Step<Write, StatusOf<Obj>>[] {
   if (isSameStatus(seen.status, status)) return [];
-  const told = seen.claim.type === "None" ? [] : (kind.events?.(seen, status) ?? []);
+  const ofKind = seen.claim.type === "None" ? [] : (kind.events?.(seen, status) ?? []);
+  const told = [...ofKind, ...eventsAboutCalls(seen.object, seen.status, status)];
   return [
     { do: "WriteStatus", status },
     ...eventsAbout<Write, StatusOf<Obj>>(seen.status, status),
