@@ -39,7 +39,7 @@ export async function makeEipWorld(options: EipWorldOptions = {}): Promise<EipWo
   const clock = new FakeClock();
   const cloud = smallVpc(clock);
   const ec2 = new FakeEc2(cloud.ec2);
-  ec2.elasticIps.allocate(ALLOCATION, PUBLIC_IP);
+  cloud.ec2.allocateAddress(PUBLIC_IP, ALLOCATION);
   options.prepare?.(cloud, ec2);
   const knowledge = new Ec2Knowledge(ec2, clock);
   const kind = awsElasticIpKind({ ec2: { knowledgeOf: () => Promise.resolve(knowledge) } });
@@ -64,18 +64,22 @@ export async function makeEipWorld(options: EipWorldOptions = {}): Promise<EipWo
     cloud,
     ec2,
     clock,
-    holder: () => ec2.elasticIps.find([ALLOCATION])[0]?.networkInterfaceId ?? "-",
+    holder: () => cloud.ec2.state.addresses.get(ALLOCATION)?.networkInterfaceId ?? "-",
     callsOf: (action) => ec2.calls.filter((call) => call.startsWith(`${action} `)).length,
   };
 }
 
 /** A third instance, with two interfaces; the first has a public address of its own. */
-export function addTwoLegged({ ec2: cloud, subnet2 }: SmallVpc, ec2: FakeEc2): void {
+export function addTwoLegged({ ec2: cloud, subnet2 }: SmallVpc): void {
   const networkInterfaceIds = [TWO_LEGGED.first, TWO_LEGGED.second];
   for (const [index, networkInterfaceId] of networkInterfaceIds.entries())
-    cloud.createNetworkInterface({ networkInterfaceId, subnetId: subnet2, privateIpAddress: `10.0.2.${20 + index}` });
+    cloud.createNetworkInterface({
+      networkInterfaceId,
+      subnetId: subnet2,
+      privateIpAddress: `10.0.2.${20 + index}`,
+      ...(index === 0 ? { assignedPublicIp: TWO_LEGGED.publicIp } : {}),
+    });
   cloud.createInstance({ name: "two-legged", instanceId: "i-0000000c", networkInterfaceIds });
-  ec2.elasticIps.assignPublicIp(TWO_LEGGED.first, TWO_LEGGED.publicIp);
 }
 
 export const TWO_LEGGED = {
@@ -84,3 +88,8 @@ export const TWO_LEGGED = {
   second: "eni-000000c1",
   publicIp: "203.0.113.20",
 } as const;
+
+/** Somebody else associates the address. */
+export function takeAway({ ec2 }: SmallVpc, networkInterfaceId: string): void {
+  ec2.associateAddress({ allocationId: ALLOCATION, networkInterfaceId, allowReassociation: true });
+}

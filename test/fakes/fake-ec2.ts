@@ -17,10 +17,10 @@ import type {
 } from "../../src/cloud/aws/ports.ts";
 import { CloudError } from "../../src/cloud/errors.ts";
 import type { CloudErrorCode } from "../../src/cloud/errors.ts";
+import { publicAddressOf } from "../../src/sandbox/ec2/address-rules.ts";
 import { Ec2Error } from "../../src/sandbox/ec2/ports.ts";
 import { ownedBy, routeWithState } from "../../src/sandbox/ec2/state-edits.ts";
 import { VirtualEc2 } from "../../src/sandbox/ec2/virtual-ec2.ts";
-import { FakeElasticIps } from "./fake-elastic-ips.ts";
 import { seededRandom } from "./seeded-random.ts";
 
 export const VIP_CIDR = "10.1.0.20/32";
@@ -83,7 +83,6 @@ export function smallVpc(clock: Clock, region = "eu-central-1"): SmallVpc {
 export class FakeEc2 implements Ec2Port {
   readonly #ec2: VirtualEc2;
   readonly #scripted: { readonly action: string; readonly outcome: FakeOutcome; left: number }[] = [];
-  readonly elasticIps = new FakeElasticIps();
   /** Every call that was made, in order, as `Action argument...`. */
   readonly calls: string[] = [];
 
@@ -162,9 +161,9 @@ export class FakeEc2 implements Ec2Port {
           "ids" in query
             ? ids(networkInterfaces, query.ids, "InvalidNetworkInterfaceID.NotFound", "networkInterface ID")
             : [...networkInterfaces.values()].filter((eni) => eni.attachment?.instanceId === query.instanceId);
-        return enis.map(({ attachment, ...eni }) => ({
+        return enis.map(({ attachment, assignedPublicIp: _shown, ...eni }) => ({
           ...eni,
-          ...this.elasticIps.publicIpOf(eni.networkInterfaceId),
+          ...publicIpOf(this.#ec2, eni.networkInterfaceId),
           ...(attachment === undefined
             ? {}
             : { attachedInstanceId: attachment.instanceId, deviceIndex: attachment.deviceIndex }),
@@ -202,7 +201,7 @@ export class FakeEc2 implements Ec2Port {
 
   describeAddresses(allocationIds: readonly string[], options: CloudCallOptions): Promise<ElasticIp[]> {
     return this.#call("DescribeAddresses", allocationIds.join(","), options, [], () =>
-      this.elasticIps.find(allocationIds),
+      ids(this.#ec2.state.addresses, allocationIds, "InvalidAllocationID.NotFound", "allocation ID"),
     );
   }
 
@@ -211,19 +210,13 @@ export class FakeEc2 implements Ec2Port {
     options: CloudCallOptions,
   ): Promise<void> {
     await this.#call("AssociateAddress", `${allocationId} ${networkInterfaceId}`, options, undefined, () => {
-      ids(
-        this.#ec2.state.networkInterfaces,
-        [networkInterfaceId],
-        "InvalidNetworkInterfaceID.NotFound",
-        "networkInterface ID",
-      );
-      this.elasticIps.associate(allocationId, networkInterfaceId);
+      this.#ec2.associateAddress({ allocationId, networkInterfaceId, allowReassociation: true });
     });
   }
 
   async disassociateAddress(associationId: string, options: CloudCallOptions): Promise<void> {
     await this.#call("DisassociateAddress", associationId, options, undefined, () =>
-      this.elasticIps.disassociate(associationId),
+      this.#ec2.disassociateAddress(associationId),
     );
   }
 
@@ -297,4 +290,11 @@ export interface FakeOutcome {
 /** No ids: all, as EC2. */
 function ids<T>(map: ReadonlyMap<string, T>, wanted: readonly string[], code: string, what: string): T[] {
   return wanted.length === 0 ? [...map.values()] : wanted.map((id) => ownedBy(map, id, code, what));
+}
+
+function publicIpOf({ state }: VirtualEc2, networkInterfaceId: string): Pick<NetworkInterface, "publicIp"> {
+  const found = publicAddressOf(state, networkInterfaceId);
+  if (found === undefined) return {};
+  const { publicIp: address, allocationId } = found;
+  return { publicIp: { address, ...(allocationId === undefined ? {} : { allocationId }) } };
 }

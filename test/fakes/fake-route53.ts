@@ -78,6 +78,10 @@ export class FakeRoute53 implements Route53Port {
     return this.#call("GetChange", changeId, options, () => changeInfo(this.#route53.change(changeId)));
   }
 
+  async mayReadChanges(options: Route53CallOptions): Promise<void> {
+    await this.#call("GetChange", "(dry)", options, () => undefined);
+  }
+
   async mayChange(zoneId: string, name: string, options: Route53CallOptions): Promise<void> {
     try {
       await this.#call("ChangeResourceRecordSets", `(dry) ${zoneId} ${name}`, options, () =>

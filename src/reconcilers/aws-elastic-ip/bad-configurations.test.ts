@@ -5,6 +5,7 @@ import {
   type EipWorld,
   type EipWorldOptions,
   makeEipWorld,
+  takeAway,
   TWO_LEGGED,
 } from "../../../test/builders/eip-world.ts";
 import { type Reason, remedyOf } from "../../api/reasons.ts";
@@ -111,7 +112,7 @@ const CONFIGURATIONS: readonly BadConfiguration[] = [
     options: {
       spec: { whenStopped: "Disassociate" },
       prepare: (cloud, ec2) => {
-        ec2.elasticIps.associate(ALLOCATION, cloud.eni1);
+        takeAway(cloud, cloud.eni1);
         ec2.fail("DisassociateAddress", { code: "NotAuthorized" }, 1_000);
       },
     },

@@ -7,6 +7,7 @@ import {
   type EipWorldOptions,
   makeEipWorld,
   PUBLIC_IP,
+  takeAway,
   TWO_LEGGED,
 } from "../../../test/builders/eip-world.ts";
 import { GROUP } from "../../../test/builders/pointer-world.ts";
@@ -80,7 +81,7 @@ describe("an Elastic IP", () => {
 
   it("is active at once when it already leads to the holder", async () => {
     const { world, clock, callsOf } = await start({
-      prepare: (cloud, ec2) => ec2.elasticIps.associate(ALLOCATION, cloud.eni2),
+      prepare: (cloud) => takeAway(cloud, cloud.eni2),
     });
     await world.activate("node2", 1);
     await clock.advance(10);
@@ -101,8 +102,8 @@ describe("an Elastic IP", () => {
   });
 
   it("is associated again when a stranger takes it, with an Event, and Ready stays [REQ 5.2 EIP monitor 7] [REQ 5.4 AWS EIP]", async () => {
-    const { world, clock, ec2, holder } = await active();
-    ec2.elasticIps.associate(ALLOCATION, ENI2);
+    const { world, clock, cloud, holder } = await active();
+    takeAway(cloud, ENI2);
     await clock.advance(10_000);
     expect(holder()).toBe(ENI1);
     expect(world.told.map((event) => `${event.type} ${event.reason}`)).toEqual(["Warning AssociationWrong"]);
@@ -111,8 +112,8 @@ describe("an Elastic IP", () => {
   });
 
   it("is AssociationWrong when it cannot be put right [REQ 5.2 EIP monitor 7]", async () => {
-    const { world, clock, ec2 } = await active();
-    ec2.elasticIps.associate(ALLOCATION, ENI2);
+    const { world, clock, cloud, ec2 } = await active();
+    takeAway(cloud, ENI2);
     ec2.fail("AssociateAddress", { code: "NotAuthorized" }, 100);
     await clock.advance(40_000);
     expect(await world.verdict("Ready")).toBe("False AssociationWrong");
@@ -208,8 +209,8 @@ describe("spec.whenStopped", () => {
   });
 
   it("Disassociate leaves an association that somebody else made", async () => {
-    const { world, clock, ec2, callsOf, holder } = await active({ spec: { whenStopped: "Disassociate" } });
-    ec2.elasticIps.associate(ALLOCATION, ENI2);
+    const { world, clock, cloud, callsOf, holder } = await active({ spec: { whenStopped: "Disassociate" } });
+    takeAway(cloud, ENI2);
     await world.revoke(1, "StoppedByRequest");
     await clock.advance(60_000);
     // The association that was read before is gone: EC2 refuses to undo it, and the next reading shows the stranger.
@@ -305,11 +306,11 @@ describe("spec.whenStopped", () => {
 
 describe("calls", () => {
   it("cost one DescribeAddresses per region and interval, however many Elastic IPs there are", async () => {
-    const { world, clock, ec2, callsOf } = await start();
+    const { world, clock, cloud, callsOf } = await start();
     const names = Array.from({ length: 20 }, (_, index) => `eip${index}`);
     for (const [index, name] of names.entries()) {
       const allocationId = `eipalloc-${String(index).padStart(17, "0")}`;
-      ec2.elasticIps.allocate(allocationId, `198.51.100.${100 + index}`);
+      cloud.ec2.allocateAddress(`198.51.100.${100 + index}`, allocationId);
       await world.addObject(name, { allocationId });
     }
     const app = { start: { command: ["/bin/true"] }, stop: { command: ["/bin/true"] } };

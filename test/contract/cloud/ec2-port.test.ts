@@ -64,7 +64,7 @@ const ELASTIC_IP = { allocationId: "eipalloc-00000000000000aa1", publicIp: "198.
 ec2Contract("the fake", () => {
   const world = smallVpc(new FakeClock());
   const ec2 = new FakeEc2(world.ec2);
-  ec2.elasticIps.allocate(ELASTIC_IP.allocationId, ELASTIC_IP.publicIp);
+  world.ec2.allocateAddress(ELASTIC_IP.publicIp, ELASTIC_IP.allocationId);
   return Promise.resolve({ ...worldOf(ec2, world), elasticIp: ELASTIC_IP });
 });
 
