@@ -2,8 +2,10 @@
  * Who calls Azure, and where: the credential that a Secret's keys or the ambient identity give, and the options that every
  * SDK client needs for other endpoints than Azure's own.
  */
+import { createPrivateKey } from "node:crypto";
 import { CloudError } from "../errors.ts";
 import type { SecretKeys } from "../fencing-ports.ts";
+import { certificateEndsAtMs } from "./certificate.ts";
 
 export type IdentitySdk = typeof import("./identity-sdk.ts");
 
@@ -29,9 +31,25 @@ export function azureCredential(sdk: IdentitySdk, keys: SecretKeys | undefined, 
     const detail = { code: "CredentialsMissing", action: "connect" } as const;
     throw new CloudError(detail, `the Secret of the credentials lacks a key; it needs ${needed}`);
   }
-  if (clientCertificate !== "")
+  if (clientCertificate !== "") {
+    assertUsable(clientCertificate);
     return new sdk.ClientCertificateCredential(tenantId, clientId, { certificate: clientCertificate }, options);
+  }
   return new sdk.ClientSecretCredential(tenantId, clientId, clientSecret, options);
+}
+
+/** The library would say so only with the first token, and in a way that reads like an outage. */
+function assertUsable(pem: string): void {
+  const refused = (what: string, cause?: unknown): CloudError => {
+    const detail = { code: "CredentialsRejected", action: "connect" } as const;
+    return new CloudError(detail, `clientCertificate of the credentials ${what}; it must be a PEM with both`, cause);
+  };
+  if (certificateEndsAtMs(pem) === undefined) throw refused("holds no certificate that can be read");
+  try {
+    createPrivateKey(pem);
+  } catch (thrown) {
+    throw refused("holds no private key that can be read", thrown);
+  }
 }
 
 /** Workload identity where the pod has one, else the managed identity of the machine; no command line tool is ever run. */

@@ -170,6 +170,17 @@ describe("identities of Azure", () => {
     expect((await cloudErrorOf(other.recordSet(world.ref, CALL))).code).toBe("CredentialsRejected");
   });
 
+  it.each([
+    ["is not one", () => "rubbish"],
+    ["has no key", () => rsaCertificate("30").certificate],
+    ["has no certificate", () => rsaCertificate("30").pem.replace(/-----BEGIN CERT[\s\S]*/, "")],
+  ])("are refused before anything is sent when the certificate %s", async (_what, pemOf) => {
+    const world = await armWorld("Public", { tenantId: TENANT, clientId: CLIENT });
+    const call = world.clientWith({ tenantId: TENANT, clientId: CLIENT, clientCertificate: pemOf() });
+    expect(await cloudErrorOf(call)).toMatchObject({ code: "CredentialsRejected" });
+    expect(world.endpoint.calls.size).toBe(0);
+  });
+
   it("are service principals with a secret; a wrong one is refused", async () => {
     const world = await armWorld();
     const dns = await world.clientWith({ ...KEYS, clientSecret: "wrong" });
