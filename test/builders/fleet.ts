@@ -44,7 +44,8 @@ class Clouds {
   constructor(clock: FakeClock, count: number) {
     this.aws = smallVpc(clock);
     this.instances = NODES.map((name, node) => {
-      const subnetId = node === 0 ? this.aws.subnet1 : this.aws.subnet2;
+      const place = { cidrBlock: `10.0.${16 * (node + 1)}.0/20`, availabilityZone: zoneOf(node) };
+      const { subnetId } = this.aws.ec2.createSubnet({ vpcId: this.aws.vpcId, ...place });
       const networkInterfaceIds = Array.from({ length: count }, (_, index) => {
         const eni = { networkInterfaceId: eniOf(node, index), subnetId, sourceDestCheck: false };
         return this.aws.ec2.createNetworkInterface(eni).networkInterfaceId;
@@ -83,9 +84,9 @@ const SPECS: Readonly<Record<CloudKind, (index: number, clouds: Clouds) => objec
     }
     return { address };
   },
-  AwsElasticIP: (index, { ec2 }) => {
+  AwsElasticIP: (index, { aws }) => {
     const allocationId = `eipalloc-${String(index).padStart(8, "0")}`;
-    ec2.elasticIps.allocate(allocationId, `198.51.${Math.floor(index / 250)}.${1 + (index % 250)}`);
+    aws.ec2.allocateAddress(`198.51.${Math.floor(index / 250)}.${1 + (index % 250)}`, allocationId);
     const members = NODES.map((node, place) => ({ node, eniId: eniOf(place, index) }));
     return { allocationId, members };
   },
@@ -187,7 +188,7 @@ export class Fleet {
 
   async #addNodes(kind: CloudKind): Promise<void> {
     for (const [index, name] of NODES.entries()) {
-      const aws = `aws:///eu-central-1${index === 0 ? "a" : "b"}/${this.#clouds.instances[index]}`;
+      const aws = `aws:///${zoneOf(index)}/${this.#clouds.instances[index]}`;
       const machine = `resourceGroups/${RESOURCE_GROUP}/providers/Microsoft.Compute/virtualMachines/${name}`;
       const azure = `azure:///subscriptions/${SUBSCRIPTION}/${machine}`;
       const status = { addresses: [{ type: "InternalIP", address: `10.0.${index + 1}.10` }] };
@@ -248,6 +249,10 @@ export class Fleet {
 
 interface WithConditions extends KubeObject {
   readonly status?: { readonly conditions?: readonly { type: string; status: string; reason: string }[] };
+}
+
+function zoneOf(node: number): string {
+  return `eu-central-1${node === 0 ? "a" : "b"}`;
 }
 
 function eniOf(node: number, index: number): string {
