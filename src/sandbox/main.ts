@@ -1,4 +1,5 @@
 /** `understudy sandbox`: the virtual cloud, its scenarios and the demo. */
+import { launchAll } from "./launcher/launch-all.ts";
 import { launch } from "./launcher/launch.ts";
 import { parseSandboxOptions, USAGE } from "./options.ts";
 
@@ -15,5 +16,5 @@ export async function runSandbox(argv: readonly string[]): Promise<number> {
     process.stderr.write(`sandbox: ${options.wrong}\n\n${USAGE}`);
     return WRONG_USAGE;
   }
-  return launch(options);
+  return options.all === true ? launchAll(options) : (await launch(options)).code;
 }

@@ -5,11 +5,25 @@ import type { Preset } from "../api/timings.ts";
 import type { ChaosOptions } from "./chaos/options.ts";
 import type { SandboxMode } from "./network/fabric.ts";
 
-export const SCENARIOS = ["aws-virtual-ip", "aws-elastic-ip", "fencing", "isolation"] as const;
+export const SCENARIOS = [
+  "aws-virtual-ip",
+  "aws-elastic-ip",
+  "azure-public-lb",
+  "azure-internal-lb",
+  "azure-internal-lb-dsr",
+  "fencing",
+  "isolation",
+] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
+
+/** Scenarios about the product itself; all others are deployments that users run, which `--all` plays. */
+const INTERNALS: readonly ScenarioName[] = ["fencing", "isolation"];
+export const DEPLOYMENTS: readonly ScenarioName[] = SCENARIOS.filter((name) => !INTERNALS.includes(name));
 
 export interface SandboxOptions {
   readonly scenario: ScenarioName;
+  /** Every deployment, one after the other, each in a sandbox of its own, instead of `scenario`. */
+  readonly all?: boolean;
   readonly profile: Preset;
   /** Undefined: namespaces where they can be made, else loopback. */
   readonly mode: SandboxMode | undefined;
@@ -28,6 +42,7 @@ the virtual IP, and prints how long the client was without an answer.
 
 Options:
   --scenario NAME     ${SCENARIOS.join(", ")} (default: aws-virtual-ip)
+  --all               every deployment, one after the other: ${DEPLOYMENTS.join(", ")}
   --profile PRESET    timing preset: ${PRESETS.join(", ")} (default: fast, so that the demo is short)
   --mode MODE         namespaces (needs root and ip) or loopback (default: namespaces where possible)
   --latency MS        added to every call of the cloud API, 0-5000 (default: 50)
@@ -54,13 +69,16 @@ export function parseSandboxOptions(argv: readonly string[]): SandboxOptions | "
         latency: { type: "string", default: "50" },
         json: { type: "boolean", default: false },
         keep: { type: "boolean", default: false },
+        all: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
     if (values.help) return "help";
     const latencyMs = /^[0-9]{1,4}$/.test(values.latency) ? Number(values.latency) : -1;
     if (latencyMs < 0 || latencyMs > 5_000) return { wrong: `--latency ${values.latency}: expected 0-5000` };
+    if (values.all && values.keep) return { wrong: "--all ends every sandbox before the next: not with --keep" };
     return {
+      ...(values.all ? { all: true } : {}),
       scenario: oneOf("--scenario", values.scenario, SCENARIOS),
       profile: oneOf("--profile", values.profile, PRESETS),
       mode: values.mode === undefined ? undefined : oneOf("--mode", values.mode, ["namespaces", "loopback"] as const),

@@ -21,7 +21,7 @@ export async function runChaos(argv: readonly string[]): Promise<number> {
     return WRONG_USAGE;
   }
   const { mode, json, ...chaos } = request;
-  return await launch({
+  const { code } = await launch({
     scenario: "aws-virtual-ip",
     profile: "fast",
     latencyMs: CLOUD_LATENCY_MS,
@@ -30,4 +30,5 @@ export async function runChaos(argv: readonly string[]): Promise<number> {
     json,
     chaos,
   });
+  return code;
 }

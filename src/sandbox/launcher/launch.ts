@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../host/system-clock.ts";
@@ -21,7 +21,7 @@ import { createNamespaces, namespacesOfSandbox, netnsDirectoryIsMounted, whyNoNa
 import { raisePriority, SANDBOX_PRIORITY } from "./priority.ts";
 import { SANDBOX_MARKER, startTicksOf } from "./processes.ts";
 import { startRelay } from "./relay.ts";
-import { createDirectory } from "./state-directory.ts";
+import { createDirectory, resultFile } from "./state-directory.ts";
 import type { SandboxDirectory } from "./state-directory.ts";
 
 /** What the orchestrator is told, as JSON in its first argument. */
@@ -41,11 +41,18 @@ export interface OrchestratorConfig {
 const END_GRACE_MS = 3_000;
 /** Longest time for a run without --keep, in ms; what chaos is asked to take comes on top. */
 const RUN_LIMIT_MS = 15 * 60_000;
-const INTERRUPTED = 130;
+export const INTERRUPTED = 130;
 const CANNOT_RUN = 3;
 const ORCHESTRATOR = fileURLToPath(new URL("../world/main.ts", import.meta.url));
 
-export async function launch(options: SandboxOptions): Promise<number> {
+export interface Launched {
+  /** Exit code of the run. */
+  readonly code: number;
+  /** What a scenario measured; undefined when it did not come to its end. */
+  readonly result: Readonly<Record<string, unknown>> | undefined;
+}
+
+export async function launch(options: SandboxOptions): Promise<Launched> {
   const cleared = await clearAbandoned();
   if (cleared.length > 0) say(`cleared what an earlier sandbox left behind: ${cleared.join(", ")}`);
   const id = randomBytes(3).toString("hex");
@@ -59,14 +66,20 @@ export async function launch(options: SandboxOptions): Promise<number> {
   });
   const interruption = new Interruption();
   try {
-    return await runIn(directory, topology, options, interruption);
+    const code = await runIn(directory, topology, options, interruption);
+    return { code, result: readResult(directory) };
   } catch (thrown) {
     say(`the sandbox could not run: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
-    return CANNOT_RUN;
+    return { code: CANNOT_RUN, result: undefined };
   } finally {
     await clearSandbox(directory);
     interruption.close();
   }
+}
+
+function readResult({ path }: SandboxDirectory): Launched["result"] {
+  const file = resultFile(path);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Readonly<Record<string, unknown>>) : undefined;
 }
 
 async function runIn(

@@ -73,3 +73,8 @@ function isRecord(value: unknown): value is SandboxRecord {
     namespaces.every((name) => typeof name === "string" && name.startsWith(`us-${id}-`))
   );
 }
+
+/** Where the orchestrator leaves what it measured. */
+export function resultFile(directory: string): string {
+  return join(directory, "result.json");
+}

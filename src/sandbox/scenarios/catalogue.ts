@@ -2,6 +2,9 @@
 import type { ScenarioName } from "../options.ts";
 import { AWS_ELASTIC_IP_SCENARIO } from "./aws-elastic-ip.ts";
 import { AWS_VIRTUAL_IP_SCENARIO } from "./aws-virtual-ip.ts";
+import { AZURE_INTERNAL_LB_DSR_SCENARIO } from "./azure-internal-lb-dsr.ts";
+import { AZURE_INTERNAL_LB_SCENARIO } from "./azure-internal-lb.ts";
+import { AZURE_PUBLIC_LB_SCENARIO } from "./azure-public-lb.ts";
 import { FENCING_SCENARIO } from "./fencing.ts";
 import { ISOLATION_SCENARIO } from "./isolation.ts";
 import type { Scenario } from "./scenario.ts";
@@ -9,6 +12,9 @@ import type { Scenario } from "./scenario.ts";
 export const SCENARIO_CATALOGUE: Readonly<Record<ScenarioName, Scenario>> = {
   "aws-virtual-ip": AWS_VIRTUAL_IP_SCENARIO,
   "aws-elastic-ip": AWS_ELASTIC_IP_SCENARIO,
+  "azure-public-lb": AZURE_PUBLIC_LB_SCENARIO,
+  "azure-internal-lb": AZURE_INTERNAL_LB_SCENARIO,
+  "azure-internal-lb-dsr": AZURE_INTERNAL_LB_DSR_SCENARIO,
   fencing: FENCING_SCENARIO,
   isolation: ISOLATION_SCENARIO,
 };

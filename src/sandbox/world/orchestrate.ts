@@ -1,10 +1,11 @@
 /** From a configuration to an exit code: the story of one sandbox. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import { VirtualEc2 } from "../ec2/virtual-ec2.ts";
 import type { OrchestratorConfig } from "../launcher/launch.ts";
+import { resultFile } from "../launcher/state-directory.ts";
 import { heldAddressesFile } from "../loopback/file-interface.ts";
 import { LoopbackFabric } from "../loopback/loopback-fabric.ts";
 import { loopbackTopology } from "../loopback/topology.ts";
@@ -70,6 +71,7 @@ export async function orchestrate(config: OrchestratorConfig, modules: Orchestra
   const { spreadMs = 0 } = parts;
   const stage: Stage = { world, group, groupKey, spreadMs, timeline, clock: modules.clock };
   const result = await runScenario(stage, scenario.what, parts);
+  writeFileSync(resultFile(config.directory), resultJson(result));
   tellResult(stage, result);
   if (config.options.keep) await keep(config, timeline);
   return hasPassed(result) ? 0 : 1;
