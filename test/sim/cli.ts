@@ -6,9 +6,10 @@ import { parseArgs } from "node:util";
 import { INVARIANTS } from "./checkers/invariants.ts";
 import { wordsOf } from "./nemesis/fault.ts";
 import { THEMES } from "./nemesis/themes.ts";
-import { isRuleName, RULE_NAMES, type RuleName, themeFor } from "./rules.ts";
+import { isRuleName, RULE_NAMES, type RuleName } from "./rules.ts";
 import { runSeed, type SeedOptions, type SeedResult } from "./run-seed.ts";
 import { shrink } from "./shrink.ts";
+import { type Catch, replayOf, search, searchAll, SEARCH_SEEDS } from "./teeth.ts";
 
 const FLAGS = {
   seeds: { type: "string", default: "200" },
@@ -21,9 +22,6 @@ const FLAGS = {
   trace: { type: "boolean", default: false },
   shrink: { type: "boolean", default: false },
 } as const;
-
-/** Lives within which every broken rule must be caught. */
-const SEARCH_SEEDS = 20_000;
 
 /** What a share of the seeds came to; crosses process boundaries as JSON. */
 interface Tally {
@@ -60,12 +58,12 @@ export async function runSimulation(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const broken = values.break;
-  if (broken === "all") return await searchAll(values);
+  if (broken === "all") return await bite(broken, values);
   if (broken !== undefined && !isRuleName(broken)) {
     process.stderr.write(`sim: --break ${broken}: expected all or one of ${RULE_NAMES.join(", ")}\n`);
     return 2;
   }
-  if (broken !== undefined && values.seed === undefined) return await search(broken, values);
+  if (broken !== undefined && values.seed === undefined) return await bite(broken, values);
   if (values.seed !== undefined) return await one(Number(values.seed), values);
   const began = performance.now();
   const seeds = Number(values.seeds);
@@ -101,39 +99,40 @@ function report(tallies: readonly Tally[], wallMs: number, isJson: boolean): num
   return violations.length === 0 ? 0 : 1;
 }
 
-/** 0: every rule that can be caught was. */
-async function searchAll(values: { seeds: string; start: string; json: boolean }): Promise<number> {
-  let missed = 0;
-  for (const rule of RULE_NAMES) {
-    missed += await search(rule, values);
+/** 0: every rule that was broken was caught. */
+async function bite(
+  broken: RuleName | "all",
+  values: { seeds: string; start: string; json: boolean },
+): Promise<number> {
+  const began = performance.now();
+  const seeds = values.seeds === FLAGS.seeds.default ? SEARCH_SEEDS : Number(values.seeds);
+  const options = { seeds, start: Number(values.start) };
+  const say = (text: string): void => void (values.json || process.stdout.write(`${text}\n`));
+  const told = (rule: RuleName, found: Catch | undefined): void =>
+    say(found === undefined ? `${rule.padEnd(26)} NOT CAUGHT in ${seeds} lives` : rowOf(found));
+  if (broken !== "all") {
+    const found = await search(broken, options);
+    if (found === undefined) told(broken, found);
+    else if (values.json) process.stdout.write(`${JSON.stringify(resultOf(found))}\n`);
+    else say(`${rowOf(found)}\n  ${found.message}\n  replay: ${replayOf(found)}`);
+    return found === undefined ? 1 : 0;
   }
-  return missed === 0 ? 0 : 1;
+  say(`${"rule".padEnd(26)} ${"seed".padStart(6)} ${"lives".padStart(6)} ${"seconds".padStart(8)}  invariant`);
+  const caught = await searchAll(options, told);
+  const missed = RULE_NAMES.filter((rule) => caught.every((found) => found.rule !== rule));
+  const wallSeconds = (performance.now() - began) / 1_000;
+  if (values.json) process.stdout.write(`${JSON.stringify({ caught: caught.map(resultOf), missed, wallSeconds })}\n`);
+  say(`${caught.length} of ${RULE_NAMES.length} broken rules caught in ${wallSeconds.toFixed(1)} s`);
+  return missed.length === 0 ? 0 : 1;
 }
 
-/** Lives under a broken rule until one is caught; 0 when it was, as the search is meant to end so. */
-async function search(broken: RuleName, values: { seeds: string; start: string; json: boolean }): Promise<number> {
-  const began = performance.now();
-  const limit = values.seeds === FLAGS.seeds.default ? SEARCH_SEEDS : Number(values.seeds);
-  const start = Number(values.start);
-  for (let seed = start; seed < start + limit; seed++) {
-    const theme = themeFor(broken, seed);
-    const result = await runSeed({ seed, broken, ...(theme === undefined ? {} : { theme }) });
-    const { violation } = result;
-    if (violation === undefined) continue;
-    const wallSeconds = (performance.now() - began) / 1_000;
-    const seeds = seed - start + 1;
-    if (values.json)
-      process.stdout.write(
-        `${JSON.stringify({ broken, seeds, violations: [{ seed, invariant: violation.invariant }], wallSeconds })}\n`,
-      );
-    else
-      process.stdout.write(
-        `${broken}: caught by life ${seeds} (seed ${seed}, ${result.theme}) in ${wallSeconds.toFixed(1)} s: ${violation.invariant}: ${violation.message}\n  replay: npm run sim -- --break ${broken} --seed ${seed}${theme === undefined ? "" : ` --theme ${theme}`} --trace\n`,
-      );
-    return 0;
-  }
-  process.stdout.write(`${broken}: not caught in ${limit} lives\n`);
-  return 1;
+function rowOf({ rule, seed, seeds, wallSeconds, invariant, theme }: Catch): string {
+  const numbers = [String(seed).padStart(6), String(seeds).padStart(6), wallSeconds.toFixed(1).padStart(8)];
+  return `${rule.padEnd(26)} ${numbers.join(" ")}  ${invariant} (${theme})`;
+}
+
+function resultOf({ rule, seed, seeds, wallSeconds, invariant, theme }: Catch): object {
+  return { broken: rule, seeds, theme, violations: [{ seed, invariant }], wallSeconds };
 }
 
 async function one(

@@ -77,6 +77,8 @@ export class SimVm {
   isStoppedByCloud = false;
   /** True time at which it was last without power. */
   lastOffMs = Number.NEGATIVE_INFINITY;
+  /** True time at which its application could be killed again. */
+  lastStuckMs = Number.NEGATIVE_INFINITY;
   readonly #options: VmOptions;
   readonly #modules: VmModules;
   #lives = 0;

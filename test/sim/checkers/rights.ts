@@ -107,7 +107,7 @@ export class Rights {
     const ageMs = nowMs - sinceMs;
     const what = `${vm.node} has ${footprintOf(vm, group).join(", ")} of ${group.name} ${ageMs.toFixed(0)} ms after its right was last prolonged`;
     if (ageMs > L / rate && vm.kernel.watchdog !== undefined) this.#violate("beyond-session", what);
-    if (wasHeld(vm, right, sinceMs) || vm.app.sticks) return;
+    if (wasHeld(vm, right, sinceMs) || vm.app.sticks || nowMs - vm.lastStuckMs < CUT_SLACK_MS) return;
     if (ageMs > (R + S) / rate + CUT_SLACK_MS * vm.kernel.slowness) this.#violate("beyond-stop-budget", what);
   }
 

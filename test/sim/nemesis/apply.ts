@@ -259,13 +259,15 @@ export class Nemesis {
         return { on: node, undo: () => (kernel.slowness = 1) };
       }
       case "stuck-app": {
-        const { kernel, app, node } = this.#vm(what.target);
+        const vm = this.#vm(what.target);
+        const { kernel, app, node } = vm;
         app.sticks = true;
         for (const found of kernel.processes.values()) if (found.isDaemon) found.isStuck = true;
         return {
           on: node,
           undo: () => {
             app.sticks = false;
+            vm.lastStuckMs = world.scheduler.nowMs;
             for (const found of kernel.processes.values()) found.isStuck = false;
           },
         };

@@ -137,16 +137,16 @@ export const THEMES: Readonly<Record<string, Theme>> = {
           loss: 0,
           late: 0,
           lateMs: 0,
-          delayMs: between(random, 1, 12),
+          delayMs: between(random, 4, 12),
           forMs: 20_000,
         },
       },
       { atMs: 10, what: { kind: "move" } },
       {
         // Between the report that it is up and the write of its pointer the leader reads the group once more.
-        atMs: between(random, 20, 160),
+        atMs: between(random, 60, 160),
         on: "report",
-        afterMs: between(random, 0, 60),
+        afterMs: between(random, 2, 30),
         what: { kind: "pause-leader", forMs: between(random, 4_500, 9_000) },
       },
       ...sometimes(random, 0.3, () => ({
