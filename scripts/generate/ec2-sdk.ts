@@ -12,6 +12,7 @@ const EXPORTS = [
   "EC2Client",
   "AssociateAddressCommand",
   "DescribeAddressesCommand",
+  "DescribeAvailabilityZonesCommand",
   "DescribeInstancesCommand",
   "DescribeNetworkInterfacesCommand",
   "DescribeRouteTablesCommand",

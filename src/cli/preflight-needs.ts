@@ -61,7 +61,7 @@ export function needsOf(input: PreflightInput, group: FailoverGroup): NeedsByIde
   }
   const { fencing, monitors } = group.spec;
   if (fencing !== undefined) add(fencing.credentials, fencingNeeds(fencing, machines));
-  if (monitors?.availabilityZone !== undefined) add(undefined, {});
+  if (monitors?.availabilityZone !== undefined) add(undefined, { aws: [...calls("DescribeAvailabilityZones")] });
   const byIdentity = Map.groupBy(found, ({ identity }) => identity);
   const regions = [...new Set(machines.aws.map(({ region }) => region))];
   return new Map(

@@ -12,6 +12,7 @@ import type { AwsCredentials, Ec2SdkClient } from "./ec2-client.ts";
 import { Ec2Knowledge } from "./ec2-knowledge.ts";
 import { clientOptionsFor, KeptClients } from "./kept-clients.ts";
 import type { Ec2PowerPort } from "./ports.ts";
+import { type Ec2ZoneAccess, ZoneKnowledge } from "./zone-knowledge.ts";
 
 export interface Ec2Access {
   /** `credentials` undefined: the ambient identity. */
@@ -38,10 +39,11 @@ export interface Ec2AccessModules {
 interface Connected {
   readonly client: Ec2SdkClient;
   readonly knowledge: Ec2Knowledge;
+  readonly zones: ZoneKnowledge;
   close(): void;
 }
 
-export class Ec2Clients implements Ec2Access, Ec2PowerAccess {
+export class Ec2Clients implements Ec2Access, Ec2PowerAccess, Ec2ZoneAccess {
   readonly #options: Ec2AccessOptions;
   readonly #modules: Ec2AccessModules;
   readonly #clients = new KeptClients((region, credentials) => this.#connect(region, credentials));
@@ -64,6 +66,10 @@ export class Ec2Clients implements Ec2Access, Ec2PowerAccess {
     return (await this.#clients.of(region, credentials)).client;
   }
 
+  async zonesOf(region: string, credentials: AwsCredentials | undefined): Promise<ZoneKnowledge> {
+    return (await this.#clients.of(region, credentials)).zones;
+  }
+
   close(): void {
     this.#clients.close();
   }
@@ -74,6 +80,7 @@ export class Ec2Clients implements Ec2Access, Ec2PowerAccess {
     const limiter = new CallLimiter(limits, { clock, random });
     const options = clientOptionsFor("ec2", region, credentials, endpoints);
     const client = await createEc2Client(options, { clock, metrics, limiter });
-    return { client, knowledge: new Ec2Knowledge(client, clock), close: () => client.close() };
+    const zones = new ZoneKnowledge(client, clock);
+    return { client, knowledge: new Ec2Knowledge(client, clock), zones, close: () => client.close() };
   }
 }

@@ -13,6 +13,7 @@ import type {
   CloudCallOptions,
   Ec2Port,
   Ec2PowerPort,
+  Ec2ZonePort,
   ElasticIp,
   Instance,
   NetworkInterface,
@@ -20,6 +21,7 @@ import type {
   RouteTable,
   VpcDns,
   VpcFacts,
+  ZoneFacts,
 } from "./ports.ts";
 import { SdkCaller, sdkConfiguration } from "./sdk-caller.ts";
 import type { AwsCallerModules, AwsClientOptions, AwsCredentials } from "./sdk-caller.ts";
@@ -39,20 +41,20 @@ const READ_PATIENCE_MS = 500;
 export async function createEc2Client(options: Ec2ClientOptions, modules: Ec2ClientModules): Promise<Ec2SdkClient> {
   const sdk: Sdk = await import("./ec2-sdk.ts");
   const client = new sdk.EC2Client(sdkConfiguration(options));
-  return new Ec2SdkClient(sdk, client, modules);
+  return new Ec2SdkClient(sdk, client, options.region, modules);
 }
 
-export class Ec2SdkClient implements Ec2Port, Ec2PowerPort {
+export class Ec2SdkClient implements Ec2Port, Ec2PowerPort, Ec2ZonePort {
   readonly #sdk: Sdk;
   readonly #client: EC2Client;
   readonly #modules: Ec2ClientModules;
   readonly #caller: SdkCaller;
 
-  constructor(sdk: Sdk, client: EC2Client, modules: Ec2ClientModules) {
+  constructor(sdk: Sdk, client: EC2Client, region: string, modules: Ec2ClientModules) {
     this.#sdk = sdk;
     this.#client = client;
     this.#modules = modules;
-    this.#caller = new SdkCaller("EC2", READ_PATIENCE_MS, modules);
+    this.#caller = new SdkCaller(`EC2 (${region})`, READ_PATIENCE_MS, modules);
   }
 
   callTimes(): CallTimes | undefined {
@@ -123,6 +125,15 @@ export class Ec2SdkClient implements Ec2Port, Ec2PowerPort {
       const items = (answer.Reservations ?? []).flatMap((reservation) => (reservation.Instances ?? []).map(instance));
       return { items, next: answer.NextToken };
     });
+  }
+
+  async describeAvailabilityZones(options: CloudCallOptions): Promise<ZoneFacts[]> {
+    const answer = await this.#caller.call("DescribeAvailabilityZones", "read", options, (abortSignal) =>
+      this.#client.send(new this.#sdk.DescribeAvailabilityZonesCommand(dryRun(options)), { abortSignal }),
+    );
+    return (answer?.AvailabilityZones ?? []).flatMap(({ ZoneName: name, State: state }) =>
+      name === undefined ? [] : [{ name, state: state ?? "" }],
+    );
   }
 
   async replaceRoute(route: Parameters<Ec2Port["replaceRoute"]>[0], options: CloudCallOptions): Promise<void> {

@@ -106,6 +106,18 @@ export interface Ec2Port {
   disassociateAddress(associationId: string, options: CloudCallOptions): Promise<void>;
 }
 
+export interface ZoneFacts {
+  readonly name: string;
+  /** available, information, impaired, unavailable, constrained */
+  readonly state: string;
+}
+
+/** Zones of the region, for the group's own monitor. */
+export interface Ec2ZonePort {
+  /** Every zone that the account may use. */
+  describeAvailabilityZones(options: CloudCallOptions): Promise<ZoneFacts[]>;
+}
+
 /** What an instance was and is, as the answer to a change of its power says. A dry run has no states. */
 export interface PowerChange {
   readonly previousState: string;

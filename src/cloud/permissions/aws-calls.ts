@@ -27,6 +27,7 @@ const onZone: AwsPermission = { service: "route53", resources: ["hostedzone"] };
 export const AWS_CALLS: Readonly<Record<AwsCall, AwsPermission>> = {
   AssociateAddress: { service: "ec2", resources: ["elastic-ip", "network-interface"] },
   DescribeAddresses: EVERYWHERE,
+  DescribeAvailabilityZones: EVERYWHERE,
   DescribeInstances: EVERYWHERE,
   DescribeNetworkInterfaces: EVERYWHERE,
   DescribeRouteTables: EVERYWHERE,

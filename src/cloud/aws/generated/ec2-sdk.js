@@ -287,6 +287,7 @@ var EC2ServiceException = class _EC2ServiceException extends __ServiceException 
 var _A = "Address";
 var _AARs = "AssociateAddressRequest";
 var _AARss = "AssociateAddressResult";
+var _AAZ = "AllAvailabilityZones";
 var _AAsso = "AssociateAddress";
 var _ABV = "AttributeBooleanValue";
 var _AESS = "AttachmentEnaSrdSpecification";
@@ -313,7 +314,15 @@ var _ASsso = "AssociatedSubnets";
 var _ATtt = "AttachTime";
 var _AVt = "AttributeValue";
 var _AZ = "AvailabilityZone";
+var _AZG = "AvailabilityZoneGeography";
+var _AZGL = "AvailabilityZoneGeographyList";
 var _AZI = "AvailabilityZoneId";
+var _AZL = "AvailabilityZoneList";
+var _AZM = "AvailabilityZoneMessage";
+var _AZML = "AvailabilityZoneMessageList";
+var _AZSG = "AvailabilityZoneSubGeography";
+var _AZSGL = "AvailabilityZoneSubGeographyList";
+var _AZv = "AvailabilityZones";
 var _Add = "Addresses";
 var _Af = "Affinity";
 var _Ar = "Arn";
@@ -357,6 +366,9 @@ var _DAIT = "DenyAllIgwTraffic";
 var _DAR = "DescribeAddressesRequest";
 var _DARe = "DescribeAddressesResult";
 var _DARi = "DisassociateAddressRequest";
+var _DAZR = "DescribeAvailabilityZonesRequest";
+var _DAZRe = "DescribeAvailabilityZonesResult";
+var _DAZe = "DescribeAvailabilityZones";
 var _DAesc = "DescribeAddresses";
 var _DAi = "DisassociateAddress";
 var _DCB = "DestinationCidrBlock";
@@ -432,7 +444,9 @@ var _GI = "GatewayId";
 var _GIL = "GroupIdentifierList";
 var _GIr = "GroupId";
 var _GIrou = "GroupIdentifier";
+var _GLN = "GroupLongName";
 var _GN = "GroupName";
+var _Ge = "Geography";
 var _HBD = "HiddenByDefault";
 var _HE = "HttpEndpoint";
 var _HIo = "HostId";
@@ -532,6 +546,7 @@ var _MR = "MaxResults";
 var _Mai = "Main";
 var _Mana = "Managed";
 var _Me = "Message";
+var _Mes = "Messages";
 var _Mo = "Mode";
 var _Mon = "Monitoring";
 var _N = "Name";
@@ -559,6 +574,7 @@ var _NV = "NestedVirtualization";
 var _O = "Origin";
 var _OA = "OutpostArn";
 var _OI = "OwnerId";
+var _OIS = "OptInStatus";
 var _ONA = "OdbNetworkArn";
 var _ORper = "OperatorResponse";
 var _Op = "Operator";
@@ -589,6 +605,8 @@ var _PSr = "PreviousState";
 var _PV = "PropagatingVgw";
 var _PVL = "PropagatingVgwList";
 var _PVro = "PropagatingVgws";
+var _PZI = "ParentZoneId";
+var _PZN = "ParentZoneName";
 var _Pl = "Platform";
 var _Pla = "Placement";
 var _Prim = "Primary";
@@ -602,6 +620,7 @@ var _RLe = "ReservationList";
 var _RLo = "RouteList";
 var _RMe = "RebootMigration";
 var _RMeq = "RequesterManaged";
+var _RN = "RegionName";
 var _RRR = "ReplaceRouteRequest";
 var _RRe = "ReplaceRoute";
 var _RTA = "RouteTableAssociation";
@@ -620,6 +639,7 @@ var _Ro = "Route";
 var _Rou = "Routes";
 var _SDC = "SourceDestCheck";
 var _SDp = "SpreadDomain";
+var _SG = "SubGeography";
 var _SGI = "SecurityGroupId";
 var _SGISL = "SecurityGroupIdStringList";
 var _SGe = "SecurityGroups";
@@ -686,6 +706,13 @@ var _VTir = "VirtualizationType";
 var _Va = "Values";
 var _Vp = "Vpc";
 var _Vpc = "Vpcs";
+var _ZI = "ZoneId";
+var _ZISL = "ZoneIdStringList";
+var _ZIo = "ZoneIds";
+var _ZN = "ZoneName";
+var _ZNSL = "ZoneNameStringList";
+var _ZNo = "ZoneNames";
+var _ZT = "ZoneType";
 var _aGV = "apiGatewayV2";
 var _aI = "allocationId";
 var _aId = "additionalInfo";
@@ -703,6 +730,7 @@ var _aSs = "associationSet";
 var _aTt = "attachTime";
 var _aZ = "availabilityZone";
 var _aZI = "availabilityZoneId";
+var _aZIv = "availabilityZoneInfo";
 var _af = "affinity";
 var _ar = "arn";
 var _arc = "architecture";
@@ -783,7 +811,9 @@ var _fo = "force";
 var _gA = "globalAccelerator";
 var _gI = "gatewayId";
 var _gIr = "groupId";
+var _gLN = "groupLongName";
 var _gN = "groupName";
+var _gS = "geographySet";
 var _gSr = "groupSet";
 var _h = "hypervisor";
 var _hBD = "hiddenByDefault";
@@ -840,6 +870,7 @@ var _mCIS = "metricCategoryIdSet";
 var _mO = "metadataOptions";
 var _mOa = "maintenanceOptions";
 var _mR = "maxResults";
+var _mS = "messageSet";
 var _mai = "main";
 var _mana = "managed";
 var _me = "message";
@@ -859,6 +890,7 @@ var _nV = "nestedVirtualization";
 var _o = "origin";
 var _oA = "outpostArn";
 var _oI = "ownerId";
+var _oIS = "optInStatus";
 var _oNA = "odbNetworkArn";
 var _ope = "operator";
 var _p = "principal";
@@ -880,6 +912,8 @@ var _pIP = "publicIpv4Pool";
 var _pN = "partitionNumber";
 var _pSr = "previousState";
 var _pVS = "propagatingVgwSet";
+var _pZI = "parentZoneId";
+var _pZN = "parentZoneName";
 var _pl = "platform";
 var _pla = "placement";
 var _prim = "primary";
@@ -891,6 +925,7 @@ var _rIa = "ramdiskId";
 var _rIeq = "requesterId";
 var _rMe = "rebootMigration";
 var _rMeq = "requesterManaged";
+var _rNe = "regionName";
 var _rSes = "reservationSet";
 var _rSou = "routeSet";
 var _rTAI = "routeTableAssociationId";
@@ -900,6 +935,7 @@ var _re = "reason";
 var _s = "smithy.ts.sdk.synthetic.com.amazonaws.ec2";
 var _sDC = "sourceDestCheck";
 var _sDp = "spreadDomain";
+var _sGS = "subGeographySet";
 var _sIIe = "secondaryInterfaceId";
 var _sIRI = "spotInstanceRequestId";
 var _sISe = "secondaryInterfaceSet";
@@ -936,6 +972,10 @@ var _vPG = "virtualPrivateGateway";
 var _vSp = "vpcSet";
 var _vTi = "virtualizationType";
 var _xN = "xmlName";
+var _zI = "zoneId";
+var _zN = "zoneName";
+var _zS = "zoneState";
+var _zT = "zoneType";
 var n0 = "com.amazonaws.ec2";
 var _s_registry = new TypeRegistry(_s);
 var EC2ServiceException$ = [-3, _s, "EC2ServiceException", 0, [], []];
@@ -1077,6 +1117,89 @@ var AttributeValue$ = /* @__PURE__ */ (() => [
     [_xN]: _v
   }]]
 ])();
+var AvailabilityZone$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _AZ,
+  0,
+  [_OIS, _Mes, _RN, _ZN, _ZI, _GN, _NBG, _ZT, _PZN, _PZI, _GLN, _Ge, _SG, _St],
+  [[0, {
+    [_eQN]: `OptInStatus`,
+    [_xN]: _oIS
+  }], [() => AvailabilityZoneMessageList, {
+    [_eQN]: `MessageSet`,
+    [_xN]: _mS
+  }], [0, {
+    [_eQN]: `RegionName`,
+    [_xN]: _rNe
+  }], [0, {
+    [_eQN]: `ZoneName`,
+    [_xN]: _zN
+  }], [0, {
+    [_eQN]: `ZoneId`,
+    [_xN]: _zI
+  }], [0, {
+    [_eQN]: `GroupName`,
+    [_xN]: _gN
+  }], [0, {
+    [_eQN]: `NetworkBorderGroup`,
+    [_xN]: _nBG
+  }], [0, {
+    [_eQN]: `ZoneType`,
+    [_xN]: _zT
+  }], [0, {
+    [_eQN]: `ParentZoneName`,
+    [_xN]: _pZN
+  }], [0, {
+    [_eQN]: `ParentZoneId`,
+    [_xN]: _pZI
+  }], [0, {
+    [_eQN]: `GroupLongName`,
+    [_xN]: _gLN
+  }], [() => AvailabilityZoneGeographyList, {
+    [_eQN]: `GeographySet`,
+    [_xN]: _gS
+  }], [() => AvailabilityZoneSubGeographyList, {
+    [_eQN]: `SubGeographySet`,
+    [_xN]: _sGS
+  }], [0, {
+    [_eQN]: `ZoneState`,
+    [_xN]: _zS
+  }]]
+])();
+var AvailabilityZoneGeography$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _AZG,
+  0,
+  [_N],
+  [[0, {
+    [_eQN]: `Name`,
+    [_xN]: _n
+  }]]
+])();
+var AvailabilityZoneMessage$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _AZM,
+  0,
+  [_Me],
+  [[0, {
+    [_eQN]: `Message`,
+    [_xN]: _me
+  }]]
+])();
+var AvailabilityZoneSubGeography$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _AZSG,
+  0,
+  [_N],
+  [[0, {
+    [_eQN]: `Name`,
+    [_xN]: _n
+  }]]
+])();
 var BlockPublicAccessStates$ = /* @__PURE__ */ (() => [
   3,
   n0,
@@ -1198,6 +1321,28 @@ var DescribeAddressesResult$ = /* @__PURE__ */ (() => [
   [[() => AddressList, {
     [_eQN]: `AddressesSet`,
     [_xN]: _aSddr
+  }]]
+])();
+var DescribeAvailabilityZonesRequest$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _DAZR,
+  0,
+  [_ZNo, _ZIo, _AAZ, _DR, _Fi],
+  [[() => ZoneNameStringList, { [_xN]: _ZN }], [() => ZoneIdStringList, { [_xN]: _ZI }], 2, [2, {
+    [_eQN]: `DryRun`,
+    [_xN]: _dR
+  }], [() => FilterList, { [_xN]: _Fil }]]
+])();
+var DescribeAvailabilityZonesResult$ = /* @__PURE__ */ (() => [
+  3,
+  n0,
+  _DAZRe,
+  0,
+  [_AZv],
+  [[() => AvailabilityZoneList, {
+    [_eQN]: `AvailabilityZoneInfo`,
+    [_xN]: _aZIv
   }]]
 ])();
 var DescribeInstancesRequest$ = /* @__PURE__ */ (() => [
@@ -2967,6 +3112,46 @@ var AssociatedSubnetList = /* @__PURE__ */ (() => [
     { [_xN]: _it }
   ]
 ])();
+var AvailabilityZoneGeographyList = /* @__PURE__ */ (() => [
+  1,
+  n0,
+  _AZGL,
+  0,
+  [
+    () => AvailabilityZoneGeography$,
+    { [_xN]: _it }
+  ]
+])();
+var AvailabilityZoneList = /* @__PURE__ */ (() => [
+  1,
+  n0,
+  _AZL,
+  0,
+  [
+    () => AvailabilityZone$,
+    { [_xN]: _it }
+  ]
+])();
+var AvailabilityZoneMessageList = /* @__PURE__ */ (() => [
+  1,
+  n0,
+  _AZML,
+  0,
+  [
+    () => AvailabilityZoneMessage$,
+    { [_xN]: _it }
+  ]
+])();
+var AvailabilityZoneSubGeographyList = /* @__PURE__ */ (() => [
+  1,
+  n0,
+  _AZSGL,
+  0,
+  [
+    () => AvailabilityZoneSubGeography$,
+    { [_xN]: _it }
+  ]
+])();
 var CarrierGatewayIdSet = 64 | 0;
 var DescribeImageReferencesImageIdStringList = 64 | 0;
 var DescribeImageUsageReportsImageIdStringList = 64 | 0;
@@ -3381,6 +3566,26 @@ var VpcList = /* @__PURE__ */ (() => [
     { [_xN]: _it }
   ]
 ])();
+var ZoneIdStringList = /* @__PURE__ */ (() => [
+  1,
+  n0,
+  _ZISL,
+  0,
+  [
+    0,
+    { [_xN]: _ZI }
+  ]
+])();
+var ZoneNameStringList = /* @__PURE__ */ (() => [
+  1,
+  n0,
+  _ZNSL,
+  0,
+  [
+    0,
+    { [_xN]: _ZN }
+  ]
+])();
 var AssociateAddress$ = /* @__PURE__ */ (() => [
   9,
   n0,
@@ -3396,6 +3601,14 @@ var DescribeAddresses$ = /* @__PURE__ */ (() => [
   0,
   () => DescribeAddressesRequest$,
   () => DescribeAddressesResult$
+])();
+var DescribeAvailabilityZones$ = /* @__PURE__ */ (() => [
+  9,
+  n0,
+  _DAZe,
+  0,
+  () => DescribeAvailabilityZonesRequest$,
+  () => DescribeAvailabilityZonesResult$
 ])();
 var DescribeInstances$ = /* @__PURE__ */ (() => [
   9,
@@ -3650,6 +3863,10 @@ var AssociateAddressCommand = class extends command(_ep0, _mw0, "AssociateAddres
 var DescribeAddressesCommand = class extends command(_ep0, _mw0, "DescribeAddresses", DescribeAddresses$) {
 };
 
+// node_modules/@aws-sdk/client-ec2/dist-es/commands/DescribeAvailabilityZonesCommand.js
+var DescribeAvailabilityZonesCommand = class extends command(_ep0, _mw0, "DescribeAvailabilityZones", DescribeAvailabilityZones$) {
+};
+
 // node_modules/@aws-sdk/client-ec2/dist-es/commands/DescribeInstancesCommand.js
 var DescribeInstancesCommand = class extends command(_ep0, _mw0, "DescribeInstances", DescribeInstances$) {
 };
@@ -3692,6 +3909,7 @@ var StopInstancesCommand = class extends command(_ep0, _mw0, "StopInstances", St
 export {
   AssociateAddressCommand,
   DescribeAddressesCommand,
+  DescribeAvailabilityZonesCommand,
   DescribeInstancesCommand,
   DescribeNetworkInterfacesCommand,
   DescribeRouteTablesCommand,
