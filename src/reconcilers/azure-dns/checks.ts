@@ -5,6 +5,7 @@
 import { recordAction, zoneType } from "../../cloud/azure/dns-ports.ts";
 import { isAllowed } from "../../cloud/azure/permissions.ts";
 import { everyMemberHasAnAddress, recordIsSimple } from "../dns/checks.ts";
+import type { Failure } from "../pointer/reading.ts";
 import { recordViewOf } from "./record.ts";
 import type { AzureDnsCheck, AzureDnsSeen } from "./seen.ts";
 
@@ -51,13 +52,20 @@ export function actionsOf(spec: Pick<AzureDnsSeen["object"]["spec"], "zoneType" 
   ];
 }
 
-/** One that cannot be listed says nothing: then the write itself tells. */
 function recordMayBeWritten({ facts, object }: AzureDnsSeen) {
   const { permissions } = facts;
-  if (permissions?.ok !== true) return [];
+  if (permissions === undefined) return [];
+  if (!permissions.ok) return mayNotBeAsked(permissions.failure);
   const refused = actionsOf(object.spec).filter((action) => !isAllowed(permissions.value, action));
   if (refused.length === 0) return [];
   const { zone, resourceGroup } = object.spec;
   const message = `the identity may not ${refused.join(", ")} on zone ${zone} in ${resourceGroup}. Add it to a role that is assigned to it on the zone`;
   return [{ reason: "NotAuthorized", message }];
+}
+
+function mayNotBeAsked({ code, message }: Failure) {
+  if (code !== "NotAuthorized") return [];
+  const remedy =
+    "Add Microsoft.Authorization/permissions/read to the role, so that the others can be checked beforehand";
+  return [{ reason: code, message: `${message}. ${remedy}` }];
 }

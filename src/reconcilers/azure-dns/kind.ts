@@ -54,8 +54,7 @@ export function azureDnsKind({ azureDns, metrics }: AzureDnsModules): AzureDnsKi
     readings: ({ record, links, permissions }) => ({
       monitored: record === undefined ? [] : [record],
       facts: links === undefined ? [] : [links],
-      // Who may not list permissions may still have them.
-      dryRuns: permissions?.ok === false && permissions.failure.code !== "NotAuthorized" ? [permissions] : [],
+      dryRuns: permissions === undefined ? [] : [permissions],
     }),
     callTimes: ({ callTimes }) => callTimes,
     view: (seen, node) => viewRecord(recordViewOf(seen), node, (change) => writeOf(seen, change)),

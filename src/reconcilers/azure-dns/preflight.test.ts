@@ -129,6 +129,12 @@ describe("ten bad configurations of an AzureDns end in the documented reason wit
       "Microsoft.Network/dnsZones/A/delete",
     ],
     [
+      "a role that may not list what it allows",
+      { failures: { "Permissions.List": "NotAuthorized" } },
+      "NotAuthorized",
+      "Microsoft.Authorization/permissions/read",
+    ],
+    [
       "an alias record",
       { record: { addresses: [], ttlSeconds: 60, aliasOf: alias } },
       "RecordNotSimple",

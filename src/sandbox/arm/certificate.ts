@@ -1,8 +1,9 @@
 /**
- * A self-signed certificate for a loopback endpoint, made at start and kept in memory: X.509 v3 (RFC 5280), ECDSA P-256 with
- * SHA-256 (RFC 5758). Only for the virtual cloud: clients are told to trust exactly this one.
+ * Self-signed certificates, made at start and kept in memory: X.509 v3 (RFC 5280), for a loopback endpoint ECDSA P-256 with
+ * SHA-256 (RFC 5758), for a service principal RSA (RFC 8017), which is what the client assertions of Microsoft Entra ID are
+ * signed with. Only for the virtual cloud: clients are told to trust exactly this one.
  */
-import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyPairKeyObjectResult, randomBytes, sign } from "node:crypto";
 import { isIPv4 } from "node:net";
 
 export interface SelfSigned {
@@ -14,6 +15,7 @@ export interface SelfSigned {
 
 /** Object identifiers, encoded. */
 const ECDSA_WITH_SHA256 = Buffer.from("2a8648ce3d040302", "hex");
+const RSA_WITH_SHA256 = Buffer.from("2a864886f70d01010b", "hex");
 const COMMON_NAME = Buffer.from("550403", "hex");
 const SUBJECT_ALT_NAME = Buffer.from("551d11", "hex");
 const BASIC_CONSTRAINTS = Buffer.from("551d13", "hex");
@@ -23,8 +25,23 @@ const DAY_MS = 86_400_000;
 
 /** Good from yesterday for a year, as the machine's clock says it. */
 export function selfSigned(host: string, nowMs: number): SelfSigned {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
-  const algorithm = der(SEQUENCE, der(0x06, ECDSA_WITH_SHA256));
+  const pair = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  return certified(pair, der(SEQUENCE, der(0x06, ECDSA_WITH_SHA256)), host, nowMs);
+}
+
+/** Of a service principal named `name`; good as long as the other. */
+export function principalCertificate(name: string, nowMs: number): SelfSigned {
+  const pair = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const noParameters = der(0x05);
+  return certified(pair, der(SEQUENCE, der(0x06, RSA_WITH_SHA256), noParameters), name, nowMs);
+}
+
+function certified(
+  { publicKey, privateKey }: KeyPairKeyObjectResult,
+  algorithm: Buffer,
+  host: string,
+  nowMs: number,
+): SelfSigned {
   const name = der(SEQUENCE, der(0x31, der(SEQUENCE, der(0x06, COMMON_NAME), der(0x0c, Buffer.from("virtual cloud")))));
   const toBeSigned = der(
     SEQUENCE,

@@ -132,12 +132,18 @@ class ArmService {
     if (tokens.isTokenPath(method, pathname))
       return { name: "Token", answer: () => tokens.answer(pathname, body, this.url) };
     if (isPermissionsPath(method, pathname))
-      return { name: "Permissions", answer: () => permissionsAnswer(this.#identityOf(request)) };
+      return { name: "Permissions", answer: () => this.#permissions(request, pathname) };
     for (const provider of this.#providers) {
       const call = provider.callOf(method, pathname);
       if (call !== undefined) return { name: call.name, answer: () => this.#run(call, request, url, body) };
     }
     return undefined;
+  }
+
+  #permissions(request: IncomingMessage, path: string): ArmAnswer {
+    const identity = this.#identityOf(request);
+    assertAllowed(identity, "Microsoft.Authorization/permissions/read", path);
+    return permissionsAnswer(identity);
   }
 
   #run(call: ArmCall, request: IncomingMessage, url: URL, body: string): ArmAnswer {

@@ -1,5 +1,4 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -9,6 +8,7 @@ import type { AzureDnsPort, RecordRef, ZoneVisibility } from "../../../src/cloud
 import type { SecretKeys } from "../../../src/cloud/fencing-ports.ts";
 import { systemClock } from "../../../src/host/system-clock.ts";
 import { noMetrics } from "../../../src/lib/metrics.ts";
+import { principalCertificate } from "../../../src/sandbox/arm/certificate.ts";
 import { DnsProvider } from "../../../src/sandbox/arm/dns.ts";
 import { VirtualDnsZones } from "../../../src/sandbox/arm/dns-zones.ts";
 import { type ArmEndpoint, type ArmIdentity, startArmEndpoint } from "../../../src/sandbox/arm/endpoint.ts";
@@ -122,7 +122,8 @@ describe("Azure DNS through the SDK", () => {
     ["delete", "remove"],
   ] as const)("names the action A/%s when the role lacks it", async (verb, method) => {
     const own = ["read", "write", "delete"].filter((other) => other !== verb);
-    const allowedActions = own.map((other) => `Microsoft.Network/dnsZones/A/${other}`);
+    const actions = own.map((other) => `Microsoft.Network/dnsZones/A/${other}`);
+    const allowedActions = ["Microsoft.Authorization/permissions/read", ...actions];
     const { dns, ref } = await armWorld("Public", { ...KEYS, allowedActions });
     const content = { addresses: ["10.5.0.110"], ttlSeconds: 10 };
     const calls = {
@@ -144,36 +145,25 @@ describe("Azure DNS through the SDK", () => {
 });
 
 describe("identities of Azure", () => {
-  interface Certified {
-    readonly pem: string;
-    readonly certificate: string;
-  }
-
-  /** As a user makes one for a service principal. */
-  function rsaCertificate(days: string): Certified {
-    const directory = mkdtempSync(join(tmpdir(), "understudy-certificate-"));
-    cleanups.push(() => rmSync(directory, { recursive: true }));
-    const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
-    const made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=understudy", "-days", days];
-    execFileSync("openssl", [...made, "-keyout", key, "-out", cert], { stdio: "ignore" });
-    const certificate = readFileSync(cert, "utf8");
-    return { certificate, pem: `${readFileSync(key, "utf8")}${certificate}` };
-  }
+  const rsaCertificate = (): { pem: string; cert: string; key: string } => {
+    const { cert, key } = principalCertificate("understudy", systemClock.wallMs());
+    return { cert, key, pem: `${key}${cert}` };
+  };
 
   it("are service principals with a certificate, whose signature is checked [REQ 5.1 Azure DNS certificate]", async () => {
-    const { pem, certificate } = rsaCertificate("30");
+    const { pem, cert: certificate } = rsaCertificate();
     const world = await armWorld("Public", { tenantId: TENANT, clientId: CLIENT, certificate });
     const keys = { tenantId: TENANT, clientId: CLIENT };
     const dns = await world.clientWith({ ...keys, clientCertificate: pem });
     expect(await dns.recordSet(world.ref, CALL)).toBeUndefined();
-    const other = await world.clientWith({ ...keys, clientCertificate: rsaCertificate("30").pem });
+    const other = await world.clientWith({ ...keys, clientCertificate: rsaCertificate().pem });
     expect((await cloudErrorOf(other.recordSet(world.ref, CALL))).code).toBe("CredentialsRejected");
   });
 
   it.each([
     ["is not one", () => "rubbish"],
-    ["has no key", () => rsaCertificate("30").certificate],
-    ["has no certificate", () => rsaCertificate("30").pem.replace(/-----BEGIN CERT[\s\S]*/, "")],
+    ["has no key", () => rsaCertificate().cert],
+    ["has no certificate", () => rsaCertificate().key],
   ])("are refused before anything is sent when the certificate %s", async (_what, pemOf) => {
     const world = await armWorld("Public", { tenantId: TENANT, clientId: CLIENT });
     const call = world.clientWith({ tenantId: TENANT, clientId: CLIENT, clientCertificate: pemOf() });

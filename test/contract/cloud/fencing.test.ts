@@ -281,7 +281,7 @@ describe("fencing on Azure", () => {
 
   it("tells a missing permission beforehand, and when it is used", async () => {
     const { fencer, vm } = await azureWorld({
-      identity: { ...AZURE_KEYS, allowedActions: ["Microsoft.Compute/*/read"] },
+      identity: { ...AZURE_KEYS, allowedActions: ["Microsoft.Authorization/*/read", "Microsoft.Compute/*/read"] },
     });
     expect((await errorOf(fencer.check(vm, CALL))).code).toBe("NotAuthorized");
     const error = await errorOf(fencer.powerOff(vm, SKIP));
