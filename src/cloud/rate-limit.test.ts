@@ -75,4 +75,25 @@ describe("the limiter of cloud calls", () => {
     await clock.advance(313);
     expect(admitted).toEqual(["a", "b", "c"]);
   });
+
+  it("gives what can wait only the better half of the budget, so that a move always finds tokens", async () => {
+    const clock = new FakeClock();
+    const bucket = { capacity: 10, refillPerSecond: 1 };
+    const limiter = new CallLimiter({ read: bucket, write: bucket }, { clock, random: seededRandom() });
+    const spare = (): boolean => {
+      try {
+        limiter.admitSpare("write", "ReplaceRoute");
+        return true;
+      } catch (thrown) {
+        expect(String(thrown)).toContain("half of the call budget");
+        return false;
+      }
+    };
+    expect(Array.from({ length: 20 }, spare).filter(Boolean).length).toBe(5);
+    for (let write = 0; write < 5; write++) await limiter.admit("write", "ReplaceRoute", 0);
+    await clock.advance(5_000);
+    expect(spare()).toBe(false);
+    await clock.advance(1_000);
+    expect(spare()).toBe(true);
+  });
 });

@@ -60,7 +60,7 @@ export class CallLimiter {
 
   /** Resolves when the call may be sent; throws `Throttled` at once when that would take longer than `patienceMs`. */
   async admit(kind: CallKind, action: string, patienceMs: number): Promise<void> {
-    const waitMs = this.#reserve(kind, patienceMs);
+    const waitMs = this.#reserve(kind, patienceMs, 0);
     if (waitMs === undefined) {
       throw new CloudError(
         { code: "Throttled", action },
@@ -68,6 +68,15 @@ export class CallLimiter {
       );
     }
     if (waitMs > 0) await sleep(this.#clock, waitMs);
+  }
+
+  /** For calls that can wait for a quiet moment and must never make others wait: at once, out of the better half. */
+  admitSpare(kind: CallKind, action: string): void {
+    if (this.#reserve(kind, 0, this.#limits[kind].capacity / 2) !== undefined) return;
+    throw new CloudError(
+      { code: "Throttled", action },
+      `${action} was not sent: half of the call budget of this region and identity is kept for what cannot wait`,
+    );
   }
 
   /** The cloud throttled a call: nobody sends one of this kind for a while. */
@@ -84,14 +93,15 @@ export class CallLimiter {
     this.#buckets[kind].nextPauseMs = FIRST_PAUSE_MS;
   }
 
-  /** Takes a token, possibly one that is refilled only later; undefined when that is later than `patienceMs`. */
-  #reserve(kind: CallKind, patienceMs: number): number | undefined {
+  /** Takes a token above `keep`, possibly one that is refilled only later; undefined when that is later than `patienceMs`. */
+  #reserve(kind: CallKind, patienceMs: number, keep: number): number | undefined {
     const bucket = this.#buckets[kind];
     const { capacity, refillPerSecond } = this.#limits[kind];
     const nowMs = this.#clock.monotonicMs();
     bucket.tokens = Math.min(capacity, bucket.tokens + ((nowMs - bucket.filledAtMs) / 1_000) * refillPerSecond);
     bucket.filledAtMs = nowMs;
-    const refillMs = bucket.tokens >= 1 ? 0 : ((1 - bucket.tokens) / refillPerSecond) * 1_000;
+    const missing = 1 + keep - bucket.tokens;
+    const refillMs = missing <= 0 ? 0 : (missing / refillPerSecond) * 1_000;
     const waitMs = Math.max(refillMs, bucket.pausedUntilMs - nowMs, 0);
     if (waitMs > patienceMs) return undefined;
     bucket.tokens -= 1;

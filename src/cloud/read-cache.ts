@@ -36,8 +36,8 @@ interface Entry<V> {
 
 /** For how long a failure is shared, in ms: long enough for a crowd, short enough for a retry. */
 const FAILURE_MAX_AGE_MS = 500;
-/** Most keys remembered; the oldest read is forgotten first. */
-const MAX_KEYS = 1_000;
+/** Most keys remembered, far above what is watched (forgetting what is still read would mean to read it every time); the oldest read is forgotten first. */
+const MAX_KEYS = 20_000;
 
 export class ReadCache<V> {
   readonly #clock: Clock;

@@ -23,6 +23,12 @@ describe("a quiet installation", () => {
     expect(many).toEqual(few);
   });
 
+  it("asks once per table whether its routes may be replaced, whatever the number of virtual IPs", async () => {
+    const fleet = await Fleet.create("AwsVirtualIP", 40);
+    opened.push(fleet);
+    expect((await fleet.callsWithin(5 * 60_000))["ReplaceRoute(dry)"]).toBe(3);
+  });
+
   it("asks for the Elastic IPs of a region once per interval, however many there are", async () => {
     const [few, many] = [await callsPerMinute("AwsElasticIP", 2), await callsPerMinute("AwsElasticIP", 40)];
     expect([few["DescribeAddresses"], many["DescribeAddresses"]]).toEqual([6, 6]);

@@ -61,10 +61,12 @@ export class Ec2Knowledge {
     return this.#networkInterfaces.ask(id, wish, () => this.#ec2.describeNetworkInterfaces({ ids: [id] }, wish));
   }
 
-  /** Resolves when this identity may replace the route; rejects with `NotAuthorized` when not. Changes nothing. */
+  /**
+   * Resolves when this identity may replace the route; rejects with `NotAuthorized` when not. Changes nothing. Asked once
+   * per table, whatever the destination: policies know no destinations (service authorization reference, ReplaceRoute).
+   */
   mayReplaceRoute(route: RouteId, wish: ReadWish): Promise<Read<true>> {
-    const key = `${route.routeTableId} ${route.destinationCidr}`;
-    return this.#permissions.ask(key, wish, async () => {
+    return this.#permissions.ask(route.routeTableId, wish, async () => {
       await this.#ec2.replaceRoute(route, { timeoutMs: wish.timeoutMs, dryRun: true });
       return true as const;
     });
