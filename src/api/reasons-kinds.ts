@@ -38,9 +38,9 @@ export const AWS_VIRTUAL_IP_REASONS = {
       "Switch it off on the ENI that the message names, or set spec.sourceDestCheck: Repair.",
     ),
     RouteTableShared: bad(
-      "A route table with the entry is used by members' VPCs and by others.",
-      "a table that is associated with subnets of another purpose",
-      "Name the tables to change in spec.routeTableIds.",
+      "An entry for the address leads to a working interface that is no member's: somebody else serves the address there.",
+      "another cluster with the same address, or a table that serves another purpose",
+      "Point the entry to the ENI of any member, or name the tables to change in spec.routeTableIds.",
     ),
     EniMismatch: bad(
       "The ENI given for a member is not attached to its instance.",

@@ -16,6 +16,7 @@ export const VIP_CHECKS: readonly Check<VipSeen>[] = [
   addressIsOutsideTheVpc,
   namedTablesExist,
   everyVpcHasARoute,
+  nobodyElseUsesTheRoutes,
   sourceDestCheckIsOff,
   routesMayBeReplaced,
 ];
@@ -85,6 +86,31 @@ function everyVpcHasARoute(seen: VipSeen): Finding[] {
       message: `${table.routeTableId} of spec.routeTableIds has no entry for ${destination}. Add one with the ENI of any member as target`,
     }));
   });
+}
+
+/**
+ * Before the address was ever ours: an entry whose interface works and is no member's serves somebody else, another
+ * cluster perhaps. Tables that the spec names were chosen by a person. Afterwards a stranger's entry is drift (RouteWrong).
+ */
+function nobodyElseUsesTheRoutes(seen: VipSeen): Finding[] {
+  const { object, facts, status } = seen;
+  const enis = facts.members.map((member) => valueOf(member.networkInterface)?.networkInterfaceId);
+  if (object.spec.routeTableIds !== undefined || status.active !== undefined || enis.includes(undefined)) return [];
+  const destination = destinationOf(object);
+  const shared = facts.vpcs
+    .flatMap((vpc) => (vpc.routeTables.ok ? vpc.routeTables.value : []))
+    .flatMap((table) => {
+      const { networkInterfaceId, state } = routeOf(table, destination) ?? {};
+      const isForeign = networkInterfaceId !== undefined && state === "active" && !enis.includes(networkInterfaceId);
+      return isForeign ? [`${table.routeTableId} leads to ${networkInterfaceId}`] : [];
+    });
+  if (shared.length === 0) return [];
+  return [
+    {
+      reason: "RouteTableShared",
+      message: `${destination} is served by somebody else: ${shared.join(", ")}, which is no interface of ${facts.members.map(({ node }) => node).join(", ")}. Point the entry to the ENI of any member, or name the tables to change in spec.routeTableIds`,
+    },
+  ];
 }
 
 function sourceDestCheckIsOff(seen: VipSeen): Finding[] {

@@ -15,7 +15,7 @@ async function start(options?: Parameters<typeof VipWorld.create>[0]): Promise<V
 }
 
 describe("the route of a virtual IP", () => {
-  it("is checked for every member before anybody is active", async () => {
+  it("is checked for every member before anybody is active [REQ 5.1 AWS virtual IP ENI] [REQ 5.1 AWS virtual IP VPC]", async () => {
     const world = await start();
     const { status, metadata } = await world.vip();
     expect(await world.verdict("PreflightOK")).toBe("True Passed");
@@ -33,7 +33,14 @@ describe("the route of a virtual IP", () => {
     expect(world.callsOf("ReplaceRoute")).toBe(0);
   });
 
-  it("follows the grant in every table once the holder's own half and dependencies are active", async () => {
+  it("says with a passed preflight from where it cannot be reached [REQ 5.3 7]", async () => {
+    const world = await start();
+    expect((await world.condition("PreflightOK"))?.message).toBe(
+      "checked for node1, node2. 10.1.0.20 cannot be reached from the internet, from other VPCs or through peering",
+    );
+  });
+
+  it("follows the grant in every table once the holder's own half and dependencies are active [REQ 5.1 AWS virtual IP route tables]", async () => {
     const world = await start();
     await world.grant("node2", 1);
     await world.report("node2", 1, { app: "Activating" });
@@ -86,7 +93,7 @@ describe("the route of a virtual IP", () => {
     expect(world.targets()).toEqual(["eni-00000002", "eni-00000002", "eni-00000002"]);
   });
 
-  it("is repaired within one monitor interval when a stranger changes it, with an Event, and Ready stays", async () => {
+  it("is repaired within one monitor interval when a stranger changes it, with an Event, and Ready stays [REQ 5.2 AWS VIP monitor 56] [REQ 5.3 3b]", async () => {
     const world = await start();
     await world.activate("node1", 1);
     await world.clock.advance(20_000);
@@ -172,7 +179,7 @@ describe("the route of a virtual IP", () => {
     expect(await world.verdict("Ready")).toBe("True Active");
   });
 
-  it("is retried with growing pauses, and says so when the activation takes too long", async () => {
+  it("is retried with growing pauses, and says so when the activation takes too long [REQ 5.1 AWS virtual IP timeout] [REQ 5.2 AWS VIP start 9]", async () => {
     const world = await start({ spec: { timeouts: { call: "1s", activate: "5s", deactivate: "5s" } } });
     world.ec2.fail("ReplaceRoute", { code: "Throttled" }, 1_000);
     await world.activate("node2", 1);
@@ -188,7 +195,7 @@ describe("the route of a virtual IP", () => {
 });
 
 describe("what cannot be read", () => {
-  it("is unknown: Observed says so, Ready keeps its value, nothing is written", async () => {
+  it("is unknown: Observed says so, Ready keeps its value, nothing is written [REQ 5.3 9]", async () => {
     const world = await start();
     await world.activate("node1", 1);
     await world.clock.advance(6_000);
@@ -284,7 +291,7 @@ describe("mistakes", () => {
     expect(await world.verdict("PreflightOK")).toBe("True Passed");
   });
 
-  it("with sourceDestCheck: Repair the check is switched off on every member", async () => {
+  it("with sourceDestCheck: Repair the check is switched off on every member [REQ 5.1 AWS virtual IP source/dest check]", async () => {
     const world = await start({ spec: { sourceDestCheck: "Repair" } });
     world.cloud.ec2.setSourceDestCheck(world.cloud.eni2, true);
     await world.clock.advance(60_000);

@@ -151,4 +151,11 @@ function foreignInterface({ node, instance, wantedEniId, networkInterface }: Aws
 }
 
 /** What an AWS kind says when something cannot be read. */
-export const EC2_WORDING = { endpoint: "the EC2 endpoint", service: "EC2 in this region" } as const;
+export const AWS_AMBIENT =
+  "IRSA, Pod Identity, or a role of the controller's instance, which http://169.254.169.254/latest/meta-data/iam/security-credentials/ then names (404: there is none)";
+
+export const EC2_WORDING = {
+  endpoint: "the EC2 endpoint",
+  service: "EC2 in this region",
+  ambient: AWS_AMBIENT,
+} as const;

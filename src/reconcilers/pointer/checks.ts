@@ -37,7 +37,7 @@ export function preflight<Obj extends PointerObject, Facts, Write, Keys>(
   const { monitored, facts, dryRuns } = kind.readings(seen.facts);
   const findings = [
     ...GENERAL_CHECKS.flatMap((check) => check(seen, kind.kind)),
-    ...callsAreAllowed(failuresOf([...facts, ...monitored])),
+    ...callsAreAllowed(failuresOf([...facts, ...monitored]), kind.wording.ambient),
     ...kind.checks.flatMap((check) => check(seen)),
   ];
   const [first] = findings;
@@ -85,16 +85,16 @@ function credentialsAreThere(seen: AnySeen): Finding[] {
 }
 
 /** One finding per reason: with wrong credentials every call says the same. What does not exist is said by the kinds. */
-function callsAreAllowed(failures: readonly Failure[]): Finding[] {
+function callsAreAllowed(failures: readonly Failure[], ambient: string | undefined): Finding[] {
   const refused = failures.filter((failure) => isAnswer(failure.code) && failure.code !== "NotFound");
   const byCode = new Map(refused.toReversed().map((failure) => [failure.code, failure]));
-  return [...byCode.values()].map(refusal);
+  return [...byCode.values()].map((failure) => refusal(failure, ambient));
 }
 
-function refusal(failure: Failure): Finding {
+function refusal(failure: Failure, ambient: string | undefined): Finding {
   const remedy: Readonly<Record<string, string>> = {
     CredentialsRejected: "Check spec.credentials, or the controller's ambient identity",
-    CredentialsMissing: "Give spec.credentials, or an ambient identity to the controller",
+    CredentialsMissing: `Give spec.credentials, or the controller an identity of its own${ambient === undefined ? "" : `: ${ambient}`}`,
     NotAuthorized: "Allow the action in the policy of this identity",
   };
   const advice = remedy[failure.code];

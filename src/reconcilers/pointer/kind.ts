@@ -161,4 +161,6 @@ export interface PointerWording<Obj> {
   readonly endpoint: string;
   /** `EC2 in this region` */
   readonly service: string;
+  /** Where an ambient identity can come from, and how to see that it is there. */
+  readonly ambient?: string;
 }
