@@ -39,6 +39,7 @@ import type { Ec2World } from "./ec2-world.ts";
 import type { Emulator, Ground } from "./emulator.ts";
 import { buildKubeWorld } from "./kube-world.ts";
 import { Measurements } from "./measurements.ts";
+import { MetadataEmulator } from "./metadata-emulator.ts";
 import * as sites from "./site.ts";
 import type { Site } from "./site.ts";
 
@@ -89,6 +90,8 @@ export class World implements Ground {
   readonly #running = new Map<string, number>();
   readonly #modules: WorldModules;
   readonly #ec2Emulator: Ec2Emulator | undefined;
+  /** What the machines are told about themselves and about planned maintenance; namespaces only. */
+  readonly metadata: MetadataEmulator;
   #emulators: readonly Emulator[] = [];
   /** Names of the links that are cut. */
   readonly #cutLinks = new Set<string>();
@@ -102,6 +105,7 @@ export class World implements Ground {
     this.ec2World = parts.ec2World;
     this.#outsiders = parts.outsiders;
     this.#modules = modules;
+    this.metadata = new MetadataEmulator(this);
     this.#ec2Emulator = this.topology.cloud === "aws" ? new Ec2Emulator(this) : undefined;
     this.children = new ChildProcesses(config.id, config.directory);
     const connection = { baseUrl: "http://sandbox", socketPath: config.apiSocket };
@@ -175,7 +179,8 @@ export class World implements Ground {
 
   /** Everything runs when it resolves, except what the user applies. */
   async start(emulators: readonly Emulator[] = []): Promise<void> {
-    this.#emulators = this.#ec2Emulator === undefined ? emulators : [this.#ec2Emulator, ...emulators];
+    const clouds = this.#ec2Emulator === undefined ? [] : [this.#ec2Emulator];
+    this.#emulators = [this.metadata, ...clouds, ...emulators];
     this.startApiServer();
     for (const region of this.regions) region.subscribe(() => void this.forward());
     await this.forward();
