@@ -71,7 +71,7 @@ describe("notImplementedFields", () => {
       { ...base, resources: [...base.resources, { kind: "MirrorDisk", name: "md" }] },
       ["spec.resources[1].kind: MirrorDisk"],
     ],
-    ["a whole kind", "AwsDns", { hostedZoneId: "Z", name: "a.b" }, ["kind AwsDns"]],
+    ["a whole kind", "MirrorDisk", { dataDevice: "/dev/a", metadataDevice: "/dev/b" }, ["kind MirrorDisk"]],
     [
       "nothing in a virtual IP with everything",
       "AwsVirtualIP",

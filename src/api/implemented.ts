@@ -27,7 +27,7 @@ export const COVERAGE: Readonly<Record<KindName, Coverage>> = {
   },
   AwsVirtualIP: { now: [""], later: [] },
   AwsElasticIP: { now: [""], later: [] },
-  AwsDns: NOTHING_YET,
+  AwsDns: { now: [""], later: [] },
   AzureDns: { now: [""], later: [] },
   LbProbePort: { now: [""], later: [] },
   MirrorDisk: NOTHING_YET,

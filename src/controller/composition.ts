@@ -5,6 +5,7 @@
  */
 import type { Preset, Timings } from "../api/timings.ts";
 import type { Ec2Access } from "../cloud/aws/ec2-access.ts";
+import type { Route53Access } from "../cloud/aws/route53-access.ts";
 import type { AzureDnsAccess } from "../cloud/azure/dns-access.ts";
 import type { AzureNetworkAccess } from "../cloud/azure/network-knowledge.ts";
 import { CloudError } from "../cloud/errors.ts";
@@ -46,6 +47,8 @@ export interface ControllerSettings {
 export interface ControllerPorts {
   readonly kube: KubeApi;
   readonly ec2: Ec2Access;
+  /** Omitted: this process has no records in Route 53. */
+  readonly route53?: Route53Access;
   /** Omitted: this process has no records in Azure. */
   readonly azureDns?: AzureDnsAccess;
   /** Omitted: this process reads no load balancers. */
@@ -69,6 +72,13 @@ export interface Composition {
 
 /** API.md section 2. */
 export const FENCING_LIMIT: FencingLimit = { maxPerPeriod: 2, periodMs: 600_000 };
+
+const NO_ROUTE53: Route53Access = {
+  knowledgeOf: () => {
+    const detail = { code: "EndpointUnreachable", action: "connect" } as const;
+    return Promise.reject(new CloudError(detail, "this process has no way to Route 53"));
+  },
+};
 
 const NO_AZURE_DNS: AzureDnsAccess = {
   knowledgeOf: () => {
@@ -207,6 +217,11 @@ function registryModules(settings: ControllerSettings, ports: ControllerPorts, p
       leases: caches.leases,
       settings: { installationNamespace: namespace, ambientNamespaces, isRecoveryPaused, rules },
     },
-    clouds: { ec2, azureDns: ports.azureDns ?? NO_AZURE_DNS, azureNetworks: ports.azureNetworks ?? NO_AZURE_NETWORKS },
+    clouds: {
+      ec2,
+      route53: ports.route53 ?? NO_ROUTE53,
+      azureDns: ports.azureDns ?? NO_AZURE_DNS,
+      azureNetworks: ports.azureNetworks ?? NO_AZURE_NETWORKS,
+    },
   };
 }

@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { deriveTimings, PRESETS, type Preset, type Timings } from "../api/timings.ts";
 import { Ec2Clients } from "../cloud/aws/ec2-access.ts";
+import { Route53Clients } from "../cloud/aws/route53-access.ts";
 import { AzureFencers } from "../cloud/azure/fencers.ts";
 import { AzureConnections } from "../cloud/azure/connections.ts";
 import { AzureDnsClients } from "../cloud/azure/dns-access.ts";
@@ -39,6 +40,7 @@ The controller: decides where groups run and does all calls to clouds. Runs in t
   --metrics-port N               /metrics (9810)
   --health-port N                /healthz and /readyz (9812)
   --aws-endpoint URL             VPC endpoint or emulator for EC2 (AWS's own)
+  --aws-route53-endpoint URL     the same for Route 53 (AWS's own)
   --azure-endpoint URL           Azure Resource Manager of another cloud, or an emulator (Azure's own)
   --azure-authority URL          where its tokens come from (Microsoft Entra ID)
   --azure-ca-file F              PEM to trust for these two, instead of the usual ones
@@ -64,6 +66,7 @@ const FLAGS = {
   "metrics-port": { type: "string", default: "9810" },
   "health-port": { type: "string", default: "9812" },
   "aws-endpoint": { type: "string" },
+  "aws-route53-endpoint": { type: "string" },
   "azure-endpoint": { type: "string" },
   "azure-authority": { type: "string" },
   "azure-ca-file": { type: "string" },
@@ -85,7 +88,8 @@ interface ControllerOptions {
   readonly timings: Timings;
   readonly metricsPort: number;
   readonly healthPort: number;
-  readonly awsEndpoint: string | undefined;
+  /** By service: `ec2`, `route53`; AWS's own where there is none. */
+  readonly awsEndpoints: Readonly<Record<string, string>>;
   readonly azure: AzureEndpoints;
   readonly fencing: FencingLimit;
   readonly ambientNamespaces: readonly string[];
@@ -148,9 +152,10 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
     },
     { clock: systemClock, metrics },
   );
-  const endpoints = options.awsEndpoint === undefined ? {} : { endpoints: { ec2: options.awsEndpoint } };
+  const endpoints = { endpoints: options.awsEndpoints };
   const shared = { clock: systemClock, random: systemRandom, log, metrics };
   const ec2 = new Ec2Clients(endpoints, shared);
+  const route53 = new Route53Clients(endpoints, shared);
   const azure = new AzureConnections(options.azure, shared);
   const onLost = (): never => {
     log.flush();
@@ -163,6 +168,7 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
     ...shared,
     kube,
     ec2,
+    route53,
     azureDns,
     azureNetworks,
     fencers,
@@ -178,7 +184,7 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
     },
   );
   log.info("listening", { metricsPort: health.metricsPort, healthPort: health.healthPort });
-  const loading = ec2.warmUp().then(() => (loaded.isDone = true));
+  const loading = Promise.all([ec2.warmUp(), route53.warmUp()]).then(() => (loaded.isDone = true));
   await Promise.all([Promise.race([manager.start(), asked]), loading]);
   log.info("asked to end", { signal: await asked });
   poller.stop();
@@ -187,6 +193,7 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
   await events.stop(EVENTS_TIMEOUT_MS);
   await health.close();
   ec2.close();
+  route53.close();
   kube.close();
 }
 
@@ -203,7 +210,7 @@ function parseOptions(argv: readonly string[]): ControllerOptions | undefined {
     timings: timingsOf(preset, values["session-duration"]),
     metricsPort: port("metrics-port", values["metrics-port"]),
     healthPort: port("health-port", values["health-port"]),
-    awsEndpoint: values["aws-endpoint"],
+    awsEndpoints: awsEndpoints(values["aws-endpoint"], values["aws-route53-endpoint"]),
     azure: azureEndpoints(values),
     fencing: fencingLimit(values["fencing-max-per-period"], values["fencing-period"]),
     ambientNamespaces: values["ambient-namespace"] ?? ["*"],
@@ -219,6 +226,10 @@ function parsedFlags(argv: readonly string[]) {
   } catch (thrown) {
     throw new UsageError(messageOf(thrown));
   }
+}
+
+function awsEndpoints(ec2: string | undefined, route53: string | undefined): Readonly<Record<string, string>> {
+  return { ...(ec2 === undefined ? {} : { ec2 }), ...(route53 === undefined ? {} : { route53 }) };
 }
 
 function azureEndpoints(values: ReturnType<typeof parsedFlags>): AzureEndpoints {

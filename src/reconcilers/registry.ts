@@ -7,8 +7,10 @@ import type { KindName, ResourceKind } from "../api/kinds.ts";
 import type { Reconciler } from "../controller/contract.ts";
 import type { KubeApi } from "../kube/ports.ts";
 import type { Ec2Access } from "../cloud/aws/ec2-access.ts";
+import type { Route53Access } from "../cloud/aws/route53-access.ts";
 import type { AzureDnsAccess } from "../cloud/azure/dns-access.ts";
 import type { AzureNetworkAccess } from "../cloud/azure/network-knowledge.ts";
+import { awsDnsKind } from "./aws-dns/kind.ts";
 import { awsElasticIpKind } from "./aws-elastic-ip/kind.ts";
 import { awsVirtualIpKind } from "./aws-virtual-ip/kind.ts";
 import { azureDnsKind } from "./azure-dns/kind.ts";
@@ -36,6 +38,7 @@ export interface RegistryModules {
 /** Access to the clouds, for the kinds that ask them. */
 export interface Clouds {
   readonly ec2: Ec2Access;
+  readonly route53: Route53Access;
   readonly azureDns: AzureDnsAccess;
   readonly azureNetworks: AzureNetworkAccess;
 }
@@ -49,10 +52,10 @@ function erased<Seen, Step>(reconciler: Reconciler<Seen, Step>): AnyReconciler {
 
 /** `makeKind`: what is special about a kind of pointer, with the clouds it needs. */
 function pointer<Obj extends PointerObject, Facts, Write, Keys>(
-  makeKind: (modules: Clouds & Pick<PointerDeps<Obj>, "metrics">) => PointerKind<Obj, Facts, Write, Keys>,
+  makeKind: (modules: Clouds & Pick<PointerDeps<Obj>, "metrics" | "clock">) => PointerKind<Obj, Facts, Write, Keys>,
 ): Factory {
   return ({ pointers, caches, clouds }) => {
-    const kind = makeKind({ ...clouds, metrics: pointers.metrics });
+    const kind = makeKind({ ...clouds, metrics: pointers.metrics, clock: pointers.clock });
     const objects = caches.resources[kind.kind] as unknown as WritableCache<Obj>;
     return erased(createPointerReconciler(kind, { ...pointers, objects }));
   };
@@ -77,7 +80,7 @@ export const RECONCILERS: Readonly<Record<KindName, Factory>> = {
   },
   AwsVirtualIP: pointer(awsVirtualIpKind),
   AwsElasticIP: pointer(awsElasticIpKind),
-  AwsDns: unimplemented("AwsDns"),
+  AwsDns: pointer(awsDnsKind),
   AzureDns: pointer(azureDnsKind),
   LbProbePort: ({ pointers, caches, clouds }) => {
     const probes: WritableCache<LbProbePort> = caches.resources.LbProbePort;

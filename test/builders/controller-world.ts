@@ -14,11 +14,13 @@ import { FencingDriver } from "../../src/reconcilers/failover-group/fencing-driv
 import type { FencingLimit } from "../../src/reconcilers/failover-group/fencing-record.ts";
 import type { GroupSettings } from "../../src/reconcilers/failover-group/seen.ts";
 import { SessionPoller } from "../../src/reconcilers/failover-group/session-poller.ts";
+import { ZoneWatch } from "../../src/reconcilers/failover-group/zone-watch.ts";
 import type { RegistryModules } from "../../src/reconcilers/registry.ts";
 import type { EventSink } from "../../src/reconcilers/shared/sources.ts";
 import { type ControllerCaches, type Loops, makeCaches, makeLoops, wire } from "../../src/reconcilers/wiring.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { FakeMachines } from "../fakes/fake-machines.ts";
+import { FakeZones } from "../fakes/fake-zones.ts";
 import { InProcessKube } from "../fakes/in-process-kube.ts";
 import { seededRandom } from "../fakes/seeded-random.ts";
 import { ScriptedAgent } from "./scripted-agent.ts";
@@ -37,22 +39,29 @@ export interface ToldEvent {
   readonly message: string;
 }
 
+interface FakeClouds {
+  readonly machines: FakeMachines;
+  readonly zones: FakeZones;
+}
+
 /** One replica of the controller, with its own caches and memory. */
 export class Replica {
   readonly poller: SessionPoller;
   readonly #loops: Loops;
   readonly #caches: ControllerCaches;
   readonly #fencing: FencingDriver;
+  readonly #zones: ZoneWatch;
   #isLeader = false;
 
   constructor(
     kube: KubeApi,
     clock: FakeClock,
     told: ToldEvent[],
-    machines: FakeMachines,
+    { machines, zones }: FakeClouds,
     limit: FencingLimit,
     extra: ExtraSettings = {},
   ) {
+    this.#zones = new ZoneWatch({ access: zones, clock, metrics: noMetrics });
     const shared = { clock, random: seededRandom(7), log: silentLog, metrics: noMetrics };
     this.#caches = makeCaches(LEASES, { ...shared, api: kube });
     this.poller = new SessionPoller({ namespace: LEASES, timings: TIMINGS }, { kube, ...shared });
@@ -84,6 +93,7 @@ export class Replica {
         sessions: this.poller,
         caches: this.#caches,
         fencing,
+        zones: this.#zones,
         settings: { timings: TIMINGS, isRecoveryPaused: false, ...extra },
         leaseNamespace: LEASES,
       },
@@ -98,12 +108,14 @@ export class Replica {
       },
       clouds: {
         ec2,
+        route53: { knowledgeOf: () => Promise.reject(new Error("no cloud in this world")) },
         azureDns: { knowledgeOf: () => Promise.reject(new Error("this world is not of Azure")) },
         azureNetworks: { networksOf: () => Promise.reject(new Error("this world is not of Azure")) },
       },
     };
     this.#loops = makeLoops(modules, { ...shared, fence });
     wire(this.#caches, this.#loops, this.poller, fencing);
+    this.#zones.onChange((group) => this.#loops.FailoverGroup.enqueue(group));
     for (const informer of this.#informers()) informer.start();
   }
 
@@ -123,6 +135,7 @@ export class Replica {
     this.#isLeader = false;
     this.poller.stop();
     this.#fencing.stop();
+    this.#zones.stop();
     for (const loop of Object.values(this.#loops)) void loop.stop();
     for (const informer of this.#informers()) void informer.stop();
   }
@@ -173,6 +186,8 @@ export class ControllerWorld {
   readonly agents = new Map<string, ScriptedAgent>();
   /** The machines that Nodes name; one that is switched off takes its agent with it. */
   readonly machines = new FakeMachines(this.clock);
+  /** All Nodes are in eu-central-1a unless a test says otherwise. */
+  readonly zones = new FakeZones(this.clock);
   /** Most agents that served at one instant. */
   mostServing = 0;
   controller: Replica;
@@ -187,7 +202,7 @@ export class ControllerWorld {
       this.kube.sibling({ userAgent: "controller-0" }),
       this.clock,
       this.told,
-      this.machines,
+      this,
       limit,
       extra,
     );
@@ -246,7 +261,7 @@ export class ControllerWorld {
     if (kill) this.controller.kill();
     this.#replicas++;
     const kube = this.kube.sibling({ userAgent: `controller-${this.#replicas}` });
-    this.controller = new Replica(kube, this.clock, this.told, this.machines, this.#limit, this.#extra);
+    this.controller = new Replica(kube, this.clock, this.told, this, this.#limit, this.#extra);
     this.controller.lead();
   }
 
@@ -257,7 +272,7 @@ export class ControllerWorld {
       this.clock.setTimer(afterMs, () => this.replaceController());
     });
     this.controller.kill();
-    const victim = new Replica(mortal, this.clock, this.told, this.machines, this.#limit, this.#extra);
+    const victim = new Replica(mortal, this.clock, this.told, this, this.#limit, this.#extra);
     this.controller = victim;
     victim.lead();
     return { isDead: () => mortal.isDead };

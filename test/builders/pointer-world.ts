@@ -183,6 +183,11 @@ export class PointerWorld<Obj extends PointerObject, Facts, Write, Keys> {
     return object;
   }
 
+  /** What a user changes in the object's spec. */
+  async change(spec: object): Promise<void> {
+    await this.kube.patch(this.#type, { namespace: NAMESPACE, name: this.name }, { type: "merge", body: { spec } });
+  }
+
   async remove(what: "object" | "group"): Promise<void> {
     const [type, name] = what === "object" ? [this.#type, this.name] : [FAILOVER_GROUP, GROUP];
     await this.kube.delete(type, { namespace: NAMESPACE, name });

@@ -11,7 +11,7 @@ import type {
 import type { CallTimes } from "../call-times.ts";
 import { CloudError } from "../errors.ts";
 import type { CallKind, CallLimits } from "../rate-limit.ts";
-import { CONFLICT, impossibleChange } from "./route53-ports.ts";
+import { CONFLICT, impossibleChange, NO_CHANGE } from "./route53-ports.ts";
 import type {
   ChangeInfo,
   HostedZone,
@@ -41,6 +41,8 @@ const MAX_PAGES = 100;
 const RECORDS_OF_A_NAME = 20;
 /** How long a read waits for its turn, in ms. */
 const READ_PATIENCE_MS = 2_000;
+/** What is said about `NO_CHANGE` to those who may ask. */
+const UNKNOWN_CHANGE: ReadonlySet<string> = new Set(["NotFound", "InvalidRequest"]);
 const RELEVANT: ReadonlySet<string> = new Set(["A", "CNAME"]);
 
 /** Loads the SDK and makes the client; sends nothing. */
@@ -118,6 +120,14 @@ export class Route53SdkClient implements Route53Port {
       this.#client.send(new this.#sdk.GetChangeCommand({ Id: changeId }), { abortSignal }),
     );
     return changeInfo(answer.ChangeInfo);
+  }
+
+  async mayReadChanges(options: Route53CallOptions): Promise<void> {
+    try {
+      await this.change(NO_CHANGE, options);
+    } catch (thrown) {
+      if (!(thrown instanceof CloudError) || !UNKNOWN_CHANGE.has(thrown.code)) throw thrown;
+    }
   }
 
   async mayChange(zoneId: string, name: string, options: Route53CallOptions): Promise<void> {

@@ -81,6 +81,14 @@ export class Route53Knowledge {
     });
   }
 
+  /** As `mayChange`, of `changeState`. */
+  mayReadChanges(wish: ReadWish): Promise<Read<true>> {
+    return this.#permissions.ask("GetChange", wish, async () => {
+      await this.#route53.mayReadChanges(wish);
+      return true as const;
+    });
+  }
+
   /** In one batch with whatever else is wanted of the zone just now. */
   async change(zoneId: string, wanted: WantedChange): Promise<ChangeInfo> {
     return await this.#zone(zoneId).batches.add(wanted);

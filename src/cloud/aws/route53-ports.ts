@@ -68,12 +68,17 @@ export interface Route53Port {
   /** All or nothing. A change that does not fit what is there rejects with `InvalidRequest`, `InvalidChangeBatch`. */
   changeRecords(zoneId: string, changes: readonly RecordChange[], options: Route53CallOptions): Promise<ChangeInfo>;
   change(changeId: string, options: Route53CallOptions): Promise<ChangeInfo>;
+  /** As `mayChange`, of reading how far a change has come. */
+  mayReadChanges(options: Route53CallOptions): Promise<void>;
   /** Resolves when this identity may change A records of this name; rejects with `NotAuthorized` when not. Changes nothing. */
   mayChange(zoneId: string, name: string, options: Route53CallOptions): Promise<void>;
 }
 
 /** The provider's code of a batch that does not fit what is there. */
 export const CONFLICT = "InvalidChangeBatch";
+
+/** A change that nobody sent: who may read changes is told that there is none. */
+export const NO_CHANGE = "C00000000000000000000";
 
 /**
  * Route 53 has no dry run. This batch is one that it must refuse after it has checked the permission: the deletion of a

@@ -124,6 +124,11 @@ export function route53Contract(
       },
     );
 
+    it("knows whether it may read changes", async () => {
+      const { route53 } = await makeWorld();
+      await route53.mayReadChanges(CALL);
+    });
+
     it("says NotFound for unknown zones and changes", async () => {
       const { route53 } = await makeWorld();
       const missing = "Z0123456789NOWHERE";
