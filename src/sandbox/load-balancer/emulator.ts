@@ -26,6 +26,8 @@ export interface LoadBalancerOptions {
   readonly name: string;
   /** What the probes' intervals are multiplied with: 1 = as in Azure. */
   readonly pace: number;
+  /** Where a frontend address is really listened on; omitted: at the address itself. */
+  readonly listenAt?: (frontend: string) => string;
 }
 
 interface Backend {
@@ -99,9 +101,10 @@ export class LoadBalancerEmulator implements Emulator {
       await this.#ground.lead(frontend.address, undefined);
       return;
     }
-    await this.#ground.publish(frontend.address);
+    const host = this.#options.listenAt?.(frontend.address) ?? frontend.address;
+    await this.#ground.publish(host);
     served.relay = new TcpRelay({
-      listen: { host: frontend.address, port: rule.frontendPort },
+      listen: { host, port: rule.frontendPort },
       target: () => this.#targetOf(served),
       // Real packets meet the wires on their way; in loopback mode nothing else does.
       cut: ({ host }) => {

@@ -4,8 +4,8 @@
  * simulated fault of the probe on the active member, three reactivations, failover, frontend reachable.
  */
 import { fileURLToPath } from "node:url";
-import type { FailoverGroup } from "../../api/generated/types.ts";
-import { FAILOVER_GROUP } from "../../api/kinds.ts";
+import type { FailoverGroup, LbProbePort } from "../../api/generated/types.ts";
+import { FAILOVER_GROUP, LB_PROBE_PORT } from "../../api/kinds.ts";
 import { silenceMs } from "../../api/timings.ts";
 import type { KubeObject } from "../../kube/ports.ts";
 import { sleep } from "../../lib/clock.ts";
@@ -137,10 +137,22 @@ async function simulatedFault(stage: Stage): Promise<FaultResult> {
     },
   });
   const most = Math.max(0, ...stage.group.since(startMs).map(({ group }) => reactivationsOf(group)));
-  const problems = [...result.problems];
+  const problems = [...result.problems, ...(await preflightProblems(stage))];
   if (most !== REACTIVATIONS) problems.push(`${most} reactivations before the failover, not ${REACTIVATIONS}`);
   else stage.timeline.note("good", `${REACTIVATIONS} reactivations were tried on ${from} before the group moved`);
   return { ...result, problems };
+}
+
+/** Every fact about the load balancer was read with the controllers' identity, and is right. */
+async function preflightProblems({ world, timeline }: Stage): Promise<string[]> {
+  const probe = await world.api.get<LbProbePort>(LB_PROBE_PORT, { namespace: USER_NAMESPACE, name: PROBE_PORT });
+  const { conditions, frontends = [], members = [] } = probe?.status ?? {};
+  const preflight = conditions?.find(({ type }) => type === "PreflightOK");
+  if (preflight?.status !== "True") return [`PreflightOK of ${PROBE_PORT}: ${preflight?.message ?? "not there"}`];
+  const missing = members.filter(({ inBackendPool }) => inBackendPool !== "Yes").map(({ node }) => node);
+  if (missing.length > 0) return [`${missing.join(", ")} not seen in the backend pool`];
+  timeline.note("good", `${LOAD_BALANCER.name} was read: frontend ${frontends.join(", ")}, both members in its pool`);
+  return [];
 }
 
 function reactivationsOf({ status }: FailoverGroup): number {
@@ -148,7 +160,7 @@ function reactivationsOf({ status }: FailoverGroup): number {
 }
 
 /** The machine is powered off through Resource Manager before anything moves, and started again by an operator. */
-async function crash(stage: Stage, azure: AzureEmulator): Promise<FaultResult> {
+export async function crash(stage: Stage, azure: AzureEmulator): Promise<FaultResult> {
   const from = await untilCalm(stage);
   const { timings } = stage.world;
   const story = `crash: ${from}, the active machine, loses its power; Azure is told to power it off, so that this is certain`;
@@ -198,5 +210,5 @@ export async function look(
     detected: () => true,
     activated: (group) => isReadyOn(group, active),
   });
-  return { ...result, problems: [...result.problems, ...found] };
+  return { ...result, detectedMs: 0, activatedMs: 0, problems: [...result.problems, ...found] };
 }
