@@ -6,7 +6,7 @@ import { raisePriority, SANDBOX_PRIORITY } from "../launcher/priority.ts";
 import { killAll, SANDBOX_MARKER, signal, stopAll, VM_MARKER } from "../launcher/processes.ts";
 import type { Fabric } from "../network/fabric.ts";
 import type { MachineParts } from "./virtual-machine.ts";
-import { wipeVolatile } from "./vm-files.ts";
+import { announceShutdown, wipeVolatile } from "./vm-files.ts";
 import type { VmFiles } from "./vm-files.ts";
 import { readTimeoutMs } from "./watchdog-device.ts";
 
@@ -23,6 +23,8 @@ export interface PartsModules {
   readonly fabric: Fabric;
   readonly wireChanged: () => Promise<void>;
   readonly newBootId: () => string;
+  /** In ms since 1970. */
+  readonly nowMs: () => number;
 }
 
 export function machineParts(options: PartsOptions, modules: PartsModules): MachineParts {
@@ -34,6 +36,7 @@ export function machineParts(options: PartsOptions, modules: PartsModules): Mach
       await fabric.guestUp(options.vm);
     },
     startAgent: (exited) => startAgent(options, fabric, exited),
+    announceShutdown: () => announceShutdown(options.files, modules.nowMs()),
     pause: () => void stopAll(find),
     resume: () => {
       for (const pid of find()) signal(pid, "SIGCONT");

@@ -19,6 +19,7 @@ function machine(): { clock: FakeClock; vm: VirtualMachine; did: string[]; endAg
       did.push("agent");
       exited = callback;
     },
+    announceShutdown: () => void did.push("announce"),
     pause: () => void did.push("pause"),
     resume: () => void did.push("resume"),
     killProcesses: () => void did.push("kill"),
@@ -115,5 +116,29 @@ describe("virtual machine", () => {
     expect(vm.wire).toMatchObject({ inboundCut: true, outboundCut: false });
     await vm.reconnect();
     expect(vm.wire).toMatchObject({ inboundCut: false, outboundCut: false });
+  });
+
+  it("shuts down when its agent has ended, and does not start it again", async () => {
+    const { clock, vm, did, endAgent } = machine();
+    await vm.boot();
+    did.length = 0;
+    const down = vm.shutDown();
+    expect(did).toEqual(["announce"]);
+    endAgent("exit code 0");
+    await clock.advance(0);
+    await down;
+    expect(did).toEqual(["announce", "pause", "wire", "kill", "drop network", "(shut-down)"]);
+    expect(vm.power).toBe("off");
+  });
+
+  it("is switched off when its agent does not end in time", async () => {
+    const { clock, vm, did } = machine();
+    await vm.boot();
+    const down = vm.shutDown();
+    await clock.advance(9_999);
+    expect(vm.power).toBe("running");
+    await clock.advance(1);
+    await down;
+    expect(did).toContain("(shut-down)");
   });
 });

@@ -27,6 +27,8 @@ export interface MachineParts {
   prepareBoot(bootId: string): Promise<void>;
   /** Starts the node agent; `exited` is called when it ends. */
   startAgent(exited: (how: string) => void): void;
+  /** What the operating system does when it is asked to go down: it says so. */
+  announceShutdown(): void;
   /** SIGSTOP or SIGCONT to every process. */
   pause(): void;
   resume(): void;
@@ -48,12 +50,15 @@ export interface MachineOptions {
   readonly agentRestartMs: number;
 }
 
+/** How long a guest may take to shut down before its power is cut (EC2 and Azure allow minutes), in ms. */
+const SHUTDOWN_LIMIT_MS = 10_000;
 /** Longest time between two starts of an agent that keeps ending, in ms. */
 const MAX_RESTART_MS = 8_000;
 
 export type MachineEvent =
   | "booted"
   | "crashed"
+  | "shut-down"
   | "frozen"
   | "thawed"
   | "reset"
@@ -76,6 +81,8 @@ export class VirtualMachine {
   #power: PowerState = "off";
   #cut = { inbound: false, outbound: false };
   #bootAfterThaw = false;
+  /** Called when the agent has ended, while the machine goes down. */
+  #agentIsDone: (() => void) | undefined;
   #restart: Timer | undefined;
   /** Counts lives, so that what belongs to an earlier one is ignored. */
   #life = 0;
@@ -129,6 +136,17 @@ export class VirtualMachine {
   /** Off without a word, for EC2's StopInstances. */
   async powerOff(): Promise<void> {
     await this.#losePower();
+  }
+
+  /** Asked to by a person or the cloud: what runs ends in order, then it is off. */
+  async shutDown(): Promise<void> {
+    if (this.#power !== "running") return await this.#losePower();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#agentIsDone = resolve;
+    this.#modules.parts.announceShutdown();
+    await Promise.race([promise, sleep(this.#modules.clock, SHUTDOWN_LIMIT_MS)]);
+    await this.#losePower();
+    this.#modules.heard("shut-down");
   }
 
   /** Boots again after the usual time. */
@@ -199,6 +217,7 @@ export class VirtualMachine {
     this.#power = power;
     this.#restart?.cancel();
     this.#restart = undefined;
+    this.#agentIsDone = undefined;
     this.#life += 1;
     return this.#life;
   }
@@ -207,6 +226,7 @@ export class VirtualMachine {
     const { clock, log, heard, parts } = this.#modules;
     parts.startAgent((how) => {
       if (this.#life !== life) return;
+      if (this.#agentIsDone !== undefined) return this.#agentIsDone();
       log.warn("agent ended", { vm: this.place.name, how });
       heard("agent-exited");
       const nextMs = Math.min(restartMs * 2, MAX_RESTART_MS);

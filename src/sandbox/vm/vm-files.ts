@@ -63,6 +63,13 @@ export function installVm(files: VmFiles, service: ServiceSettings, watchdogTime
   wipeVolatile(files, "00000000-0000-0000-0000-000000000000");
 }
 
+/** What `shutdown` of systemd leaves for everybody to see (https://systemd.io/INHIBITOR_LOCKS/). */
+export function announceShutdown(files: VmFiles, nowMs: number): void {
+  const directory = join(files.root, "run/systemd/shutdown");
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "scheduled"), `USEC=${Math.round(nowMs * 1_000)}\nWARN_WALL=1\nMODE=poweroff\n`);
+}
+
 /** What a boot does to files: everything that lives in memory is gone, the boot id is new. */
 export function wipeVolatile(files: VmFiles, bootId: string): void {
   for (const directory of [files.stateDirectory, join(files.root, "run")]) {

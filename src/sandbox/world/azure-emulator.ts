@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ArmEndpoint, startArmEndpoint } from "../arm/endpoint.ts";
 import type { ArmIdentity, ArmProvider } from "../arm/provider.ts";
-import { type ArmMachine, VirtualMachines } from "../arm/virtual-machines.ts";
+import { VirtualMachines } from "../arm/virtual-machines.ts";
 import { ARM_PORT, type Topology } from "../network/topology.ts";
 import type { Emulator, Ground } from "./emulator.ts";
 import type { KubeMachine } from "./kube-world.ts";
@@ -47,8 +47,9 @@ export class AzureEmulator implements Emulator {
       this.machines.put({ resourceGroup: AZURE_RESOURCE_GROUP, name, power: "running" });
     }
     this.machines.setHypervisor({
-      start: (machine: ArmMachine) => ground.machine(machine.name).boot(),
-      stop: (machine: ArmMachine) => ground.machine(machine.name).powerOff(),
+      start: (machine) => ground.machine(machine.name).boot(),
+      stop: (machine, { skipShutdown }) =>
+        skipShutdown ? ground.machine(machine.name).powerOff() : ground.machine(machine.name).shutDown(),
     });
   }
 

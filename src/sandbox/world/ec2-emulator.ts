@@ -26,7 +26,8 @@ export class Ec2Emulator implements Emulator {
     for (const region of regions) {
       region.setHypervisor({
         start: (instanceId) => machineOf(instanceId).boot(),
-        stop: (instanceId) => machineOf(instanceId).powerOff(),
+        stop: (instanceId, { force, skipOsShutdown }) =>
+          force || skipOsShutdown ? machineOf(instanceId).powerOff() : machineOf(instanceId).shutDown(),
       });
     }
   }

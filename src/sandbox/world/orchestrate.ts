@@ -39,6 +39,7 @@ const LOG_LINES_SHOWN = 15;
 const MACHINE_STORY: Readonly<Partial<Record<MachineEvent, string>>> = {
   booted: "has booted",
   reset: "is reset by its watchdog",
+  "shut-down": "has shut down",
   "agent-exited": "lost its agent; the kubelet starts it again",
   reconnected: "is connected again",
 };

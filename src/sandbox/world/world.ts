@@ -291,7 +291,12 @@ export class World implements Ground {
     const agent = sites.agentArgv(this.site, vm.name, files, this.config.options.profile);
     const parts = machineParts(
       { sandboxId: this.config.id, vm: vm.name, files, defaultWatchdogMs: watchdogTimeoutMs, agentArgv: agent },
-      { fabric: this.site.fabric, wireChanged: () => this.forward(), newBootId: () => this.#modules.random.uuid() },
+      {
+        fabric: this.site.fabric,
+        wireChanged: () => this.forward(),
+        newBootId: () => this.#modules.random.uuid(),
+        nowMs: () => this.clock.wallMs(),
+      },
     );
     const { clock, log, machineEvent } = this.#modules;
     const machine = new VirtualMachine(
