@@ -90,12 +90,14 @@ function everyVpcHasARoute(seen: VipSeen): Finding[] {
 
 /**
  * Before the address was ever ours: an entry whose interface works and is no member's serves somebody else, another
- * cluster perhaps. Tables that the spec names were chosen by a person. Afterwards a stranger's entry is drift (RouteWrong).
+ * cluster perhaps. Tables that the spec names were chosen by a person, and where it names an interface, the entry may
+ * lead to another one of that member. Afterwards a stranger's entry is drift (RouteWrong).
  */
 function nobodyElseUsesTheRoutes(seen: VipSeen): Finding[] {
   const { object, facts, status } = seen;
   const enis = facts.members.map((member) => valueOf(member.networkInterface)?.networkInterfaceId);
-  if (object.spec.routeTableIds !== undefined || status.active !== undefined || enis.includes(undefined)) return [];
+  const isChosen = object.spec.routeTableIds !== undefined || facts.members.some((member) => member.wantedEniId);
+  if (isChosen || status.active !== undefined || enis.includes(undefined)) return [];
   const destination = destinationOf(object);
   const shared = facts.vpcs
     .flatMap((vpc) => (vpc.routeTables.ok ? vpc.routeTables.value : []))
