@@ -54,10 +54,10 @@ describe("notImplementedFields", () => {
       [],
     ],
     [
-      "a switch by its presence",
+      "nothing in switches by their presence",
       "FailoverGroup",
       { ...base, monitors: { availabilityZone: {} }, fencing: { awsStopInstance: {} }, isolation: {} },
-      ["spec.monitors"],
+      [],
     ],
     [
       "a value",

@@ -21,8 +21,18 @@ const NOTHING_YET: Coverage = { now: [], later: [""] };
 
 export const COVERAGE: Readonly<Record<KindName, Coverage>> = {
   FailoverGroup: {
-    now: ["members", "resources", "failover", "scheduledEvents", "isolation", "fencing", "servicePorts", "whenDeleted"],
-    later: ["monitors"],
+    now: [
+      "members",
+      "resources",
+      "failover",
+      "scheduledEvents",
+      "isolation",
+      "fencing",
+      "monitors",
+      "servicePorts",
+      "whenDeleted",
+    ],
+    later: [],
     laterValues: { "failover.finalAction": ["RebootNode"] },
   },
   AwsVirtualIP: { now: [""], later: [] },

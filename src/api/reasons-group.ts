@@ -155,6 +155,37 @@ export const GROUP_REASONS = {
       "Start the agent on the members named.",
     ),
   },
+  ZoneAvailable: {
+    Available: good("The availability zone of the active member works, as its cloud says."),
+    NotChecked: unknown("The zone has not been asked for yet.", "the monitor has just begun", "Wait a moment."),
+    ZoneUnavailable: bad(
+      "The cloud says that the availability zone of the active member does not work.",
+      "an outage of the zone",
+      "See the cloud's status page; with onFailure: Failover the group moves to a member in another zone by itself.",
+    ),
+    ZoneInvalid: bad(
+      "The region has no such availability zone for this account.",
+      "a wrong zone in the provider id of the Node or in spec.members[].providerID",
+      "Correct the provider id; the message names the zones there are.",
+      "5",
+    ),
+    CallTimeout: {
+      ...unknown(
+        "The cloud did not answer in time which zones work.",
+        "the controller's path to the cloud, or a timeout below the measured call time",
+        "Measure DescribeAvailabilityZones and lengthen monitors.availabilityZone.timeout; whenUnreadable: Ignore if it happens often.",
+      ),
+      codes: ["106", "6"],
+    },
+    CallFailed: {
+      ...unknown(
+        "The cloud could not be asked which zones work.",
+        "the error of the cloud in the message, or a permission that is missing",
+        "If the message names a permission, grant ec2:DescribeAvailabilityZones; whenUnreadable: Ignore if it happens often.",
+      ),
+      codes: ["105", "5"],
+    },
+  },
   Paused: {
     FailoverPaused: passing("True", "failover.mode, the pause operation or the global switch pauses repair and moves."),
     FaultSimulated: passing("True", "The simulate-fault operation is under way."),

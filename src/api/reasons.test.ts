@@ -33,6 +33,7 @@ const OWN: Readonly<Record<KindName, Table>> = {
     StandbyReady: "Promotable NoStandby",
     PreflightOK: "Passed Failed MemberNotFound NotSupported NotChecked PortInUse CommandNotAllowed NotImplemented",
     WatchdogReady: "Available NoWatchdog NotReported",
+    ZoneAvailable: "Available NotChecked ZoneUnavailable ZoneInvalid CallTimeout CallFailed",
     Paused: "FailoverPaused FaultSimulated",
     ...CREDENTIAL_VALID,
   },

@@ -6,6 +6,7 @@
 import type { Preset, Timings } from "../api/timings.ts";
 import type { Ec2Access } from "../cloud/aws/ec2-access.ts";
 import type { Route53Access } from "../cloud/aws/route53-access.ts";
+import type { Ec2ZoneAccess } from "../cloud/aws/zone-knowledge.ts";
 import type { AzureDnsAccess } from "../cloud/azure/dns-access.ts";
 import type { AzureNetworkAccess } from "../cloud/azure/network-knowledge.ts";
 import { CloudError } from "../cloud/errors.ts";
@@ -18,6 +19,7 @@ import type { Random } from "../lib/random.ts";
 import { FencingDriver } from "../reconcilers/failover-group/fencing-driver.ts";
 import type { FencingLimit } from "../reconcilers/failover-group/fencing-record.ts";
 import { ALL_RULES, type SafetyRules } from "../lib/safety-rules.ts";
+import { ZoneWatch } from "../reconcilers/failover-group/zone-watch.ts";
 import { SessionPoller } from "../reconcilers/failover-group/session-poller.ts";
 import type { RegistryModules } from "../reconcilers/registry.ts";
 import { type ControllerCaches, makeCaches, makeLoops, wire } from "../reconcilers/wiring.ts";
@@ -53,6 +55,8 @@ export interface ControllerPorts {
   readonly azureDns?: AzureDnsAccess;
   /** Omitted: this process reads no load balancers. */
   readonly azureNetworks?: AzureNetworkAccess;
+  /** Omitted: this process watches no zones. */
+  readonly zones?: Ec2ZoneAccess;
   /** Omitted: this process stops no machines. */
   readonly fencers?: FencerAccess;
   readonly clock: Clock;
@@ -155,12 +159,14 @@ export function composeController(settings: ControllerSettings, ports: Controlle
     },
     { kube, clock, log, metrics, events, sessions: poller, fencers: ports.fencers ?? NO_FENCERS },
   );
+  const zones = ports.zones === undefined ? undefined : new ZoneWatch({ access: ports.zones, clock, metrics });
   const loops = makeLoops(
-    registryModules(settings, ports, { caches, poller, events, fencing }),
+    registryModules(settings, ports, { caches, poller, events, fencing, zones }),
     { ...shared, fence },
     { rules },
   );
   wire(caches, loops, poller, fencing);
+  zones?.onChange((group) => loops.FailoverGroup.enqueue(group));
   const identity = `${settings.identity}_${random.uuid()}`;
   const config = { ...ELECTION_TIMINGS[settings.preset], identity, namespace, name: LEADER_LEASE };
   const manager = new Manager(
@@ -191,13 +197,14 @@ interface Parts {
   readonly poller: SessionPoller;
   readonly events: EventRecorder;
   readonly fencing: FencingDriver;
+  readonly zones: ZoneWatch | undefined;
 }
 
 function registryModules(settings: ControllerSettings, ports: ControllerPorts, parts: Parts): RegistryModules {
   const { kube, ec2, clock, log, metrics } = ports;
   const { timings, namespace, isRecoveryPaused, ambientNamespaces, rules = ALL_RULES } = settings;
   const { hasSimulatedMirror = false } = settings;
-  const { caches, poller, events, fencing } = parts;
+  const { caches, poller, events, fencing, zones } = parts;
   const shared = { kube, clock, log, metrics, events };
   return {
     kube,
@@ -207,6 +214,7 @@ function registryModules(settings: ControllerSettings, ports: ControllerPorts, p
       sessions: poller,
       caches,
       fencing,
+      zones,
       settings: { timings, isRecoveryPaused, rules, hasSimulatedMirror },
       leaseNamespace: namespace,
     },

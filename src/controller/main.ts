@@ -172,6 +172,7 @@ async function run(options: ControllerOptions, log: HostLogger): Promise<void> {
     azureDns,
     azureNetworks,
     fencers,
+    zones: ec2,
     onLost,
   });
   const loaded = { isDone: false };

@@ -62,7 +62,7 @@ describe("a group that names", () => {
   });
 
   it("a field of a later version says NotImplemented and runs without it", async () => {
-    const { group } = await worldWith({ monitors: { availabilityZone: {} } });
+    const { group } = await worldWith({ failover: { finalAction: "RebootNode" } });
     expect(condition(group, "PreflightOK")).toMatchObject({ status: "False", reason: "NotImplemented" });
     expect(isReadyOn("node1")(group)).toBe(true);
   });

@@ -9,6 +9,7 @@ import { notImplementedFields } from "../../api/implemented.ts";
 import { fenceTargetOf, fencingOf } from "./fencing-target.ts";
 import { holderOf } from "./holder.ts";
 import { openMove, type Seen } from "./seen.ts";
+import { zoneOf } from "./zone-view.ts";
 
 export type StalledReason = "NoMemberFound" | "ResourceNotFound" | "ClaimedElsewhere" | "CyclicDependency";
 export type PreflightReason =
@@ -188,6 +189,18 @@ const machinesCouldBeStopped: GroupCheck = (seen) => {
   });
 };
 
+/** Zones can be watched on AWS only; a machine of which nobody says where it is cannot be watched either. */
+const zonesCanBeWatched: GroupCheck = (seen) => {
+  if (seen.group.spec.monitors?.availabilityZone === undefined) return [];
+  const inSpec = seen.members.filter((member) => member.position !== undefined && member.nodeObject !== undefined);
+  return inSpec.flatMap(({ node, providerIds }): Problem[] => {
+    if (zoneOf(providerIds) !== undefined) return [];
+    const found = providerIds.length === 0 ? "has no provider id" : `is ${providerIds.join(", ")}`;
+    const message = `monitors.availabilityZone watches zones of AWS; ${node} ${found}`;
+    return [{ preflight: "NotSupported", message, blocks: "Nothing" }];
+  });
+};
+
 const CHECKS: readonly GroupCheck[] = [
   dependenciesHaveAnOrder,
   objectsExist,
@@ -197,6 +210,7 @@ const CHECKS: readonly GroupCheck[] = [
   objectsPass,
   membersCouldActivate,
   machinesCouldBeStopped,
+  zonesCanBeWatched,
   objectsAreChecked,
 ];
 

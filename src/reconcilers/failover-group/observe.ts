@@ -8,7 +8,7 @@
 import type { GroupClaim } from "../../api/generated/types.ts";
 import { FAILOVER_GROUP, type ResourceKind } from "../../api/kinds.ts";
 import { LEASE, type Lease } from "../../api/session-lease.ts";
-import type { KubeApi, ObjectKey } from "../../kube/ports.ts";
+import { type KubeApi, keyOf, type ObjectKey } from "../../kube/ports.ts";
 import { type Claimable, claimedElsewhere } from "../shared/claims.ts";
 import type { Caches, Node } from "../shared/sources.ts";
 import type { Fencing } from "./fencing-driver.ts";
@@ -16,6 +16,8 @@ import { fenceTargetOf, fencingOf, identityOf } from "./fencing-target.ts";
 import { IDLE } from "./fencing-view.ts";
 import type { DiskSeen, GroupSettings, MemberSeen, Memory, NodeSeen, ObjectSeen, ResourceSeen, Seen } from "./seen.ts";
 import type { Sessions } from "./session-poller.ts";
+import { zoneOf } from "./zone-view.ts";
+import type { Zones } from "./zone-watch.ts";
 import type { Condition, FailoverGroup, GroupResource } from "./types.ts";
 
 export interface ObserveModules {
@@ -27,6 +29,8 @@ export interface ObserveModules {
   readonly leaseNamespace: string;
   /** Absent where nobody is to be stopped: whoever only looks. */
   readonly fencing?: Fencing | undefined;
+  /** Absent where nobody watches zones: whoever only looks. */
+  readonly zones?: Zones | undefined;
 }
 
 const OUT_OF_SERVICE = "node.kubernetes.io/out-of-service";
@@ -53,7 +57,18 @@ export async function observeGroup(key: ObjectKey, memory: Memory, modules: Obse
     memory,
     settings,
   };
-  return { ...seen, members: seen.members.map((member) => withMachine(seen, member, modules)) };
+  const members = seen.members.map((member) => withMachine(seen, member, modules));
+  const zone = zoneSeen(group, members, modules.zones);
+  return { ...seen, members, ...(zone === undefined ? {} : { zone }) };
+}
+
+/** The zone of whoever holds the group, as last read; reading goes on beside. */
+function zoneSeen(group: FailoverGroup, members: readonly MemberSeen[], zones: Zones | undefined): Seen["zone"] {
+  const monitor = group.spec.monitors?.availabilityZone;
+  const holder = members.find(({ node }) => node === group.status?.active?.node);
+  const place = holder === undefined ? undefined : zoneOf(holder.providerIds);
+  if (monitor === undefined || place === undefined) return undefined;
+  return zones?.viewOf(keyOf(group), place, monitor);
 }
 
 /**

@@ -13,6 +13,7 @@ import { confirmationMs, isIsolated, membersThatReach } from "./isolation.ts";
 import { isMaintenanceDue } from "./maintenance.ts";
 import { chooseCandidate } from "./plan-candidates.ts";
 import { considerMaintenance } from "./plan-maintenance.ts";
+import { considerZone } from "./plan-zone.ts";
 import { ATTEMPT_FAILED, type JoinedResource } from "./plan-resources.ts";
 import { type MemberSeen, memberOf, openMove } from "./seen.ts";
 import type { Cause } from "./types.ts";
@@ -37,6 +38,7 @@ export function considerMove(draft: Draft, resources: readonly JoinedResource[])
   const { failover } = draft.seen.group.spec;
   if (member?.position === undefined) return moveTo(draft, "Requested", wish, "it is no longer a member in the spec");
   if (considerIsolation(draft, member, status.active)) return;
+  if (considerZone(draft, member)) return;
   if (considerMaintenance(draft, member)) return;
   if (member.nodeObject?.isCordoned === true && failover.onCordon === "Move")
     return moveTo(draft, "Cordoned", wish, "its Node is cordoned");

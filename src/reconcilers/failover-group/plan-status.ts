@@ -9,6 +9,7 @@ import { memberVerdicts } from "./checks-members.ts";
 import { type Draft, isoTime, isPaused, pauseLeftMs, replaceEntry, tell } from "./draft.ts";
 import { credentialOf } from "./plan-credential.ts";
 import { fact, isGroupUp, isHeld, phaseOf, progressOf, readyOf, secondActive } from "./plan-ready.ts";
+import { zoneCondition } from "./plan-zone.ts";
 import { type JoinedResource, joinResources } from "./plan-resources.ts";
 import { openMove } from "./seen.ts";
 import type { HistoryEntry } from "./types.ts";
@@ -35,6 +36,7 @@ export function describe(draft: Draft, isGranting: boolean): void {
     standbyOf(draft),
     preflightOf(draft),
     watchdogOf(draft),
+    ...zoneCondition(draft),
     ...pausedOf(draft),
     ...credentialOf(draft),
   ];
@@ -151,6 +153,7 @@ function tellOfTrouble(draft: Draft, conditions: readonly WantedCondition[]): vo
   );
   for (const { type, status, reason, message } of conditions) {
     const isTrouble =
+      (type === "ZoneAvailable" && status !== "True" && reason !== "NotChecked") ||
       (type === "Stalled" && status === "True") ||
       (type === "PreflightOK" && status === "False") ||
       (type === "Ready" && (reason === "NoCandidate" || reason === "ResourceFailed" || reason === "ActiveNotHeard"));

@@ -7,6 +7,7 @@ import type { Timings } from "../../api/timings.ts";
 import type { SafetyRules } from "../../lib/safety-rules.ts";
 import type { FenceCheck, FenceView } from "./fencing-view.ts";
 import type { SessionView } from "./session-observer.ts";
+import type { ZoneView } from "./zone-view.ts";
 import type { Condition, FailoverGroup, GroupResource, HistoryEntry, Report } from "./types.ts";
 
 export interface NodeSeen {
@@ -107,6 +108,8 @@ export interface Seen {
   readonly resources: readonly ResourceSeen[];
   /** Nodes that run the agent, for the text of `MemberNotFound`. */
   readonly agentNodes: readonly string[];
+  /** Of the zone of the member that holds the group; undefined: nobody wants it watched, or it is not known. */
+  readonly zone?: ZoneView;
   readonly memory: Memory;
   readonly settings: GroupSettings;
 }

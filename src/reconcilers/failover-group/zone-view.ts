@@ -1,0 +1,25 @@
+/** What is known about the zone of the member that holds a group: plain values, shared by driver, checks and plan. */
+import { parseAwsProviderId } from "../../cloud/aws/provider-id.ts";
+
+export interface ZonePlace {
+  readonly region: string;
+  readonly zone: string;
+}
+
+export type ZoneView =
+  | { readonly state: "NotChecked" }
+  | { readonly state: "Available" }
+  /** The cloud says that the zone does not work; `detail`: its word for it. */
+  | { readonly state: "Unavailable"; readonly detail: string }
+  /** The region has no such zone. */
+  | { readonly state: "Invalid"; readonly detail: string }
+  | { readonly state: "Unreadable"; readonly reason: "CallTimeout" | "CallFailed"; readonly detail: string };
+
+/** Where a machine is, by whatever names it; undefined: it is not on AWS, or nobody says. */
+export function zoneOf(providerIds: readonly string[]): ZonePlace | undefined {
+  for (const id of providerIds) {
+    const parsed = parseAwsProviderId(id);
+    if (parsed !== undefined) return { region: parsed.region, zone: parsed.zone };
+  }
+  return undefined;
+}
