@@ -115,8 +115,17 @@ function virtualIpNeeds({ spec, status }: AwsVirtualIP, machines: Machines): Som
   };
 }
 
-function elasticIpNeeds(_object: AwsElasticIP, _machines: Machines): Some {
-  return {};
+function elasticIpNeeds({ spec, status }: AwsElasticIP, machines: Machines): Some {
+  const address = inRegions(machines, "elastic-ip", [spec.allocationId]);
+  const on = [...address, ...interfaces({ spec, status }, machines)];
+  const changes =
+    spec.whenStopped === "Disassociate" ? (["Associate", "Disassociate"] as const) : ["Associate" as const];
+  return {
+    aws: [
+      ...calls("DescribeAddresses", "DescribeNetworkInterfaces"),
+      ...changes.map((change) => ({ call: `${change}Address` as const, on })),
+    ],
+  };
 }
 
 function awsDnsNeeds({ spec }: AwsDns): Some {

@@ -29,7 +29,7 @@ afterEach(closePolicyWorlds);
 
 interface AwsCase extends PolicyCase {
   /** Changes the account before the controller sees it. */
-  readonly prepare?: (account: SmallVpc) => void;
+  readonly prepare?: (account: SmallVpc) => unknown;
 }
 
 async function awsCloud({ prepare }: AwsCase, policy: IamPolicy | undefined): Promise<PolicyCloud> {
@@ -52,6 +52,7 @@ async function awsCloud({ prepare }: AwsCase, policy: IamPolicy | undefined): Pr
   };
 }
 
+const ALLOCATION = "eipalloc-0123456789abcdef0";
 const MONITOR = { interval: "1s", timeout: "1s" };
 const CASES: Readonly<Record<string, AwsCase>> = {
   AwsVirtualIP: {
@@ -63,6 +64,22 @@ const CASES: Readonly<Record<string, AwsCase>> = {
     // As AWS creates interfaces.
     prepare: ({ ec2, eni2 }) => ec2.setSourceDestCheck(eni2, true),
     exercise: move,
+  },
+  AwsElasticIP: {
+    objects: [{ kind: "AwsElasticIP", spec: { allocationId: ALLOCATION, monitor: MONITOR } }],
+    prepare: ({ ec2 }) => ec2.allocateAddress("198.51.100.7", ALLOCATION),
+    exercise: move,
+  },
+  "AwsElasticIP that is given up when the group stops": {
+    objects: [
+      { kind: "AwsElasticIP", spec: { allocationId: ALLOCATION, monitor: MONITOR, whenStopped: "Disassociate" } },
+    ],
+    prepare: ({ ec2 }) => ec2.allocateAddress("198.51.100.7", ALLOCATION),
+    exercise: async (world) => {
+      await move(world);
+      await world.annotate("stop", "policy test");
+      await world.until(async () => (await world.words()).some((text) => text.includes("198.51.100.7 was taken from")));
+    },
   },
   "fencing by awsStopInstance": {
     objects: [{ kind: "LbProbePort", spec: { port: 26_001 } }],
