@@ -36,7 +36,8 @@ it("finds a program of a machine that was started with a clean environment, and 
   const reader = spawn("tail", ["-f", program], { stdio: "ignore" });
   const ended = [once(service, "exit"), once(reader, "exit")];
   await once(service.stdout, "data");
-  expect(pidsRunningFrom(join(directory, "root"))).toEqual([service.pid]);
+  // A shell's child looks like the shell until it executes its own program.
+  await vi.waitFor(() => expect(pidsRunningFrom(join(directory, "root"))).toEqual([service.pid]));
   process.kill(-(service.pid ?? 0), "SIGKILL");
   reader.kill("SIGKILL");
   await Promise.all(ended);
