@@ -61,6 +61,13 @@ export class ReadCache<V> {
     return known === undefined ? this.read(key, wish.sentSinceMs, call) : Promise.resolve(known);
   }
 
+  /** An answer that came along with another call; an older one than what is known changes nothing. */
+  put(key: string, value: V, sentAtMs: number): void {
+    const known = this.#entries.get(key);
+    if (known !== undefined && known.sentAtMs >= sentAtMs) return;
+    this.#keep(key, { sentAtMs, hasFailed: false, outcome: Promise.resolve(value), good: { value, sentAtMs } });
+  }
+
   /** The last answer that was no failure, of any age: for those who must act before they can ask. */
   lastGood(key: string): Read<V> | undefined {
     return this.#entries.get(key)?.good;
@@ -84,10 +91,14 @@ export class ReadCache<V> {
       (value) => (entry.good = { value, sentAtMs }),
       () => (entry.hasFailed = true),
     );
+    this.#keep(key, entry);
+    return entry;
+  }
+
+  #keep(key: string, entry: Entry<V>): void {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     const [oldest] = this.#entries.keys();
     if (this.#entries.size > MAX_KEYS && oldest !== undefined) this.#entries.delete(oldest);
-    return entry;
   }
 }

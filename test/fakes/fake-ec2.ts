@@ -150,26 +150,24 @@ export class FakeEc2 implements Ec2Port {
     query: Parameters<Ec2Port["describeNetworkInterfaces"]>[0],
     options: CloudCallOptions,
   ): Promise<NetworkInterface[]> {
-    return this.#call(
-      "DescribeNetworkInterfaces",
-      "ids" in query ? query.ids.join(",") : query.instanceId,
-      options,
-      [],
-      () => {
-        const { networkInterfaces } = this.#ec2.state;
-        const enis =
-          "ids" in query
-            ? ids(networkInterfaces, query.ids, "InvalidNetworkInterfaceID.NotFound", "networkInterface ID")
-            : [...networkInterfaces.values()].filter((eni) => eni.attachment?.instanceId === query.instanceId);
-        return enis.map(({ attachment, assignedPublicIp: _shown, ...eni }) => ({
-          ...eni,
-          ...publicIpOf(this.#ec2, eni.networkInterfaceId),
-          ...(attachment === undefined
-            ? {}
-            : { attachedInstanceId: attachment.instanceId, deviceIndex: attachment.deviceIndex }),
-        }));
-      },
-    );
+    return this.#call("DescribeNetworkInterfaces", Object.values(query).flat().join(","), options, [], () => {
+      const { networkInterfaces } = this.#ec2.state;
+      const enis =
+        "ids" in query
+          ? ids(networkInterfaces, query.ids, "InvalidNetworkInterfaceID.NotFound", "networkInterface ID")
+          : [...networkInterfaces.values()].filter(({ networkInterfaceId, attachment }) =>
+              "anyOfIds" in query
+                ? query.anyOfIds.includes(networkInterfaceId)
+                : query.instanceIds.includes(attachment?.instanceId ?? ""),
+            );
+      return enis.map(({ attachment, assignedPublicIp: _shown, ...eni }) => ({
+        ...eni,
+        ...publicIpOf(this.#ec2, eni.networkInterfaceId),
+        ...(attachment === undefined
+          ? {}
+          : { attachedInstanceId: attachment.instanceId, deviceIndex: attachment.deviceIndex }),
+      }));
+    });
   }
 
   describeInstances(instanceIds: readonly string[], options: CloudCallOptions): Promise<Instance[]> {

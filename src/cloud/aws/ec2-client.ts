@@ -110,7 +110,9 @@ export class Ec2SdkClient implements Ec2Port, Ec2PowerPort, Ec2ZonePort {
     const selection =
       "ids" in query
         ? { NetworkInterfaceIds: [...query.ids] }
-        : { Filters: [{ Name: "attachment.instance-id", Values: [query.instanceId] }] };
+        : "anyOfIds" in query
+          ? { Filters: [{ Name: "network-interface-id", Values: [...query.anyOfIds] }] }
+          : { Filters: [{ Name: "attachment.instance-id", Values: [...query.instanceIds] }] };
     return this.#pages("DescribeNetworkInterfaces", options, async (NextToken, abortSignal) => {
       const input = { ...selection, ...dryRun(options), ...NextToken };
       const answer = await this.#client.send(new this.#sdk.DescribeNetworkInterfacesCommand(input), { abortSignal });

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { CallTimes } from "../call-times.ts";
+import { GatheredReads, type GatheredReadsOptions } from "../gathered-reads.ts";
 import { ReadCache } from "../read-cache.ts";
 import type { Read, ReadWish } from "../read-cache.ts";
 import type { Ec2Port, ElasticIp, NetworkInterface, RouteTable, VpcDns, VpcFacts } from "./ports.ts";
@@ -19,7 +20,9 @@ export class Ec2Knowledge {
   readonly #routeTables: ReadCache<RouteTable[]>;
   readonly #vpcs: ReadCache<VpcFacts[]>;
   readonly #vpcDns: ReadCache<VpcDns>;
-  readonly #networkInterfaces: ReadCache<NetworkInterface[]>;
+  /** By instance, and by their own ids. */
+  readonly #interfacesOf: GatheredReads<NetworkInterface[]>;
+  readonly #interfaces: GatheredReads<NetworkInterface[]>;
   readonly #addresses: ReadCache<ElasticIp[]>;
   readonly #permissions: ReadCache<true>;
 
@@ -28,7 +31,14 @@ export class Ec2Knowledge {
     this.#routeTables = new ReadCache(clock);
     this.#vpcs = new ReadCache(clock);
     this.#vpcDns = new ReadCache(clock);
-    this.#networkInterfaces = new ReadCache(clock);
+    this.#interfacesOf = gathered(clock, async (instanceIds, timeoutMs) => {
+      const found = await ec2.describeNetworkInterfaces({ instanceIds }, { timeoutMs });
+      return Map.groupBy(found, (eni) => eni.attachedInstanceId ?? "");
+    });
+    this.#interfaces = gathered(clock, async (anyOfIds, timeoutMs) => {
+      const found = await ec2.describeNetworkInterfaces({ anyOfIds }, { timeoutMs });
+      return Map.groupBy(found, (eni) => eni.networkInterfaceId);
+    });
     this.#addresses = new ReadCache(clock);
     this.#permissions = new ReadCache(clock);
   }
@@ -52,13 +62,12 @@ export class Ec2Knowledge {
 
   /** The interfaces attached to an instance; empty when there is no such instance. */
   interfacesOf(instanceId: string, wish: ReadWish): Promise<Read<NetworkInterface[]>> {
-    return this.#networkInterfaces.ask(instanceId, wish, () =>
-      this.#ec2.describeNetworkInterfaces({ instanceId }, wish),
-    );
+    return this.#interfacesOf.ask(instanceId, wish);
   }
 
+  /** Empty when there is no such interface. */
   networkInterface(id: string, wish: ReadWish): Promise<Read<NetworkInterface[]>> {
-    return this.#networkInterfaces.ask(id, wish, () => this.#ec2.describeNetworkInterfaces({ ids: [id] }, wish));
+    return this.#interfaces.ask(id, wish);
   }
 
   /**
@@ -79,7 +88,8 @@ export class Ec2Knowledge {
 
   async switchSourceDestCheckOff(networkInterfaceId: string, timeoutMs: number): Promise<void> {
     await this.#ec2.setSourceDestCheck(networkInterfaceId, false, { timeoutMs });
-    this.#networkInterfaces.invalidateAll();
+    this.#interfaces.invalidateAll();
+    this.#interfacesOf.invalidateAll();
   }
 
   /** Every Elastic IP of the region: one call for all of them. */
@@ -111,4 +121,14 @@ export class Ec2Knowledge {
   async disassociateAddress(associationId: string, timeoutMs: number): Promise<void> {
     await this.#ec2.disassociateAddress(associationId, { timeoutMs }).finally(() => this.#addresses.invalidateAll());
   }
+}
+
+/** Most values of one filter (EC2 API reference, "Filtering"). */
+const MAX_FILTER_VALUES = 200;
+
+function gathered(
+  clock: Clock,
+  read: GatheredReadsOptions<NetworkInterface[]>["read"],
+): GatheredReads<NetworkInterface[]> {
+  return new GatheredReads({ read, absent: [], perCall: MAX_FILTER_VALUES }, clock);
 }

@@ -85,8 +85,12 @@ export interface Ec2Port {
     query: { readonly vpcId: string } | { readonly routeTableIds: readonly string[] },
     options: CloudCallOptions,
   ): Promise<RouteTable[]>;
+  /** Exactly these (`NotFound` when one is missing), those of them that exist, or all of some instances; at most 200. */
   describeNetworkInterfaces(
-    query: { readonly ids: readonly string[] } | { readonly instanceId: string },
+    query:
+      | { readonly ids: readonly string[] }
+      | { readonly anyOfIds: readonly string[] }
+      | { readonly instanceIds: readonly string[] },
     options: CloudCallOptions,
   ): Promise<NetworkInterface[]>;
   describeInstances(instanceIds: readonly string[], options: CloudCallOptions): Promise<Instance[]>;

@@ -319,7 +319,7 @@ describe("mistakes", () => {
 
   it("rejected credentials and missing permissions are told apart, and nothing else stops", async () => {
     const world = await start({ withGroup: false });
-    world.ec2.fail("DescribeNetworkInterfaces", { code: "CredentialsRejected", providerCode: "AuthFailure" }, 2);
+    world.ec2.fail("DescribeNetworkInterfaces", { code: "CredentialsRejected", providerCode: "AuthFailure" });
     await world.addGroup(GROUP, [VIP]);
     await world.clock.advance(100);
     expect(await world.verdict("PreflightOK")).toBe("False CredentialsRejected");

@@ -71,12 +71,14 @@ export function ec2Contract(name: string, makeWorld: () => Promise<Ec2World>, de
 
     it("finds the interfaces of an instance and interfaces by id", async () => {
       const { ec2, vpcId, eni1, eni2, instanceId } = await makeWorld();
-      const ofInstance = await ec2.describeNetworkInterfaces({ instanceId }, CALL);
+      const ofInstance = await ec2.describeNetworkInterfaces({ instanceIds: [instanceId] }, CALL);
       const primary = ofInstance.find((eni) => eni.networkInterfaceId === eni1);
       expect(primary).toMatchObject({ vpcId, attachedInstanceId: instanceId, deviceIndex: 0 });
       expect(primary?.macAddress).toMatch(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
       const byId = await ec2.describeNetworkInterfaces({ ids: [eni1, eni2] }, CALL);
       expect(byId.map((eni) => eni.networkInterfaceId).sort()).toEqual([eni1, eni2].sort());
+      const there = await ec2.describeNetworkInterfaces({ anyOfIds: [eni1, "eni-0123456789abcdef0"] }, CALL);
+      expect(there.map((eni) => eni.networkInterfaceId)).toEqual([eni1]);
     });
 
     it("tells an instance's state, zone and interfaces", async () => {
