@@ -59,12 +59,7 @@ describe("notImplementedFields", () => {
       { ...base, monitors: { availabilityZone: {} }, fencing: { awsStopInstance: {} }, isolation: {} },
       [],
     ],
-    [
-      "a value",
-      "FailoverGroup",
-      { ...base, failover: { finalAction: "RebootNode" } },
-      ["spec.failover.finalAction: RebootNode"],
-    ],
+    ["nothing in a final action", "FailoverGroup", { ...base, failover: { finalAction: "RebootNode" } }, []],
     [
       "a kind in the list",
       "FailoverGroup",

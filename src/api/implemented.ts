@@ -33,7 +33,6 @@ export const COVERAGE: Readonly<Record<KindName, Coverage>> = {
       "whenDeleted",
     ],
     later: [],
-    laterValues: { "failover.finalAction": ["RebootNode"] },
   },
   AwsVirtualIP: { now: [""], later: [] },
   AwsElasticIP: { now: [""], later: [] },

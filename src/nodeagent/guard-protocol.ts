@@ -85,6 +85,8 @@ export type WorkerToGuard =
   | { readonly type: "deactivated"; readonly grant: GrantRef }
   /** Everything is proven down: the answer to the `takeDown` with this id, so that a late answer proves nothing about a later one. */
   | { readonly type: "down"; readonly takeDownId: number }
+  /** The final action of a group that failed on every member: everything down, then this machine boots anew. */
+  | { readonly type: "rebootWanted"; readonly grant: GrantRef }
   /** The machine goes down: everything is to leave it, cleanly and now. */
   | { readonly type: "shutdown"; readonly how: string }
   /** What the cloud says about this machine: published with the session's facts. */

@@ -7,6 +7,7 @@ import type { GrantRef, GuardToWorker, Holding, WorkerToGuard } from "../../src/
 import { Guard, type GuardPeers } from "../../src/nodeagent/guard/guard.ts";
 import { HardCut } from "../../src/nodeagent/guard/hard-cut.ts";
 import { Holdings, type StateFile } from "../../src/nodeagent/guard/holdings.ts";
+import type { Reboot } from "../../src/nodeagent/guard/reboot.ts";
 import type { Worker, WorkerFactory, WorkerHandlers } from "../../src/nodeagent/guard/worker-port.ts";
 import { newSigner, newVerifier, type Signer } from "../../src/nodeagent/heartbeat/signing.ts";
 import { PromiseStore } from "../../src/nodeagent/guard/promise-store.ts";
@@ -156,7 +157,9 @@ export class GuardedNode implements WorkerFactory {
   }
 
   /** A new life of the guard; the node around it stays as it is. */
-  async boot(options: { isWatchdogRequired?: boolean } = {}): Promise<{ guard: Guard; stopped: Promise<void> }> {
+  async boot(
+    options: { isWatchdogRequired?: boolean; reboot?: Reboot } = {},
+  ): Promise<{ guard: Guard; stopped: Promise<void> }> {
     const { clock, api: kube } = this;
     const holdings = new Holdings(this.file, "boot-1");
     await holdings.load();
@@ -186,6 +189,7 @@ export class GuardedNode implements WorkerFactory {
         hardCut,
         watchdog: this.watchdog,
         peers,
+        reboot: options.reboot,
       },
     );
     const stopped = guard.run();

@@ -156,6 +156,7 @@ export class MachineHost {
         return undefined;
       case "abort":
       case "leaveBehind":
+      case "reboot":
         return undefined;
     }
   }
@@ -209,6 +210,7 @@ function wordsOf(effect: GroupEffect): string {
     case "read":
     case "ask":
     case "leaveBehind":
+    case "reboot":
     case "tellDeactivated":
       return effect.type;
   }

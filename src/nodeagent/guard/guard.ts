@@ -14,25 +14,25 @@ import type { Timings } from "../../api/timings.ts";
 import { unreachable } from "../../lib/assert.ts";
 import { elapsedMs, type Instant, readInstant, sleep } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
-import { METRICS, type MetricName } from "../../lib/metric-catalogue.ts";
-import type {
-  DenyReason,
-  GrantRef,
-  GuardToWorker,
-  MetricOperation,
-  PeerRef,
-  TakeDownCause,
-  WorkerToGuard,
-} from "../guard-protocol.ts";
+import type { DenyReason, GrantRef, GuardToWorker, PeerRef, TakeDownCause, WorkerToGuard } from "../guard-protocol.ts";
 import { Activity } from "./activity.ts";
 import type { ActivationContext } from "./grants-machine.ts";
 import type { HardCut } from "./hard-cut.ts";
 import type { Holdings } from "./holdings.ts";
 import { type GuardEffect, SessionDriver, type SessionDriverModules } from "./session-driver.ts";
 import type { PromiseContext } from "./promise-state.ts";
-import { restsOnSession, rulesOf, type SessionConfig, type SessionState, sessionInForce } from "./session-state.ts";
+import { FinalReboot, type Reboot } from "./reboot.ts";
+import {
+  restsOnSession,
+  rulesOf,
+  type SessionConfig,
+  type SessionState,
+  sessionInForce,
+  sessionName,
+} from "./session-state.ts";
 import type { Watchdog } from "./watchdog.ts";
 import { workerMessage } from "./worker-messages.ts";
+import { takeReadings } from "./worker-metrics.ts";
 import type { Worker, WorkerFactory } from "./worker-port.ts";
 
 export interface GuardOptions {
@@ -47,6 +47,8 @@ export interface GuardModules extends SessionDriverModules {
   readonly hardCut: HardCut;
   readonly watchdog: Watchdog;
   readonly peers: GuardPeers;
+  /** Absent: this machine is never booted anew. */
+  readonly reboot?: Reboot | undefined;
 }
 
 /** The part that talks to the guards of other nodes, as the guard needs it. */
@@ -84,6 +86,7 @@ export class Guard {
   readonly #modules: GuardModules;
   readonly #driver: SessionDriver;
   readonly #activity: Activity;
+  readonly #reboot: FinalReboot;
   readonly #stopped = Promise.withResolvers<void>();
   #link: Link | undefined;
   #restartMs = RESTART_MS[0];
@@ -94,6 +97,7 @@ export class Guard {
 
   constructor(options: GuardOptions, modules: GuardModules) {
     this.#modules = modules;
+    this.#reboot = new FinalReboot(modules);
     this.#driver = new SessionDriver(options.session, modules, (effect) => this.#onEffect(effect));
     this.#activity = new Activity({ ...options, rules: options.session.rules }, modules, {
       context: () => this.#context(),
@@ -196,7 +200,7 @@ export class Guard {
         return this.#modules.metrics.count("understudy_session_renewal_total", { outcome: effect.outcome });
       case "stopped":
         this.#modules.log.info("guard stopped", { isReleased: effect.isReleased });
-        return this.#finish();
+        return this.#reboot.carryOut() ? undefined : this.#finish();
       default:
         return unreachable(effect);
     }
@@ -343,6 +347,13 @@ export class Guard {
       case "deactivated":
         this.#activity.deactivated(message.grant);
         return this.#modules.peers.down(message.grant);
+      case "rebootWanted":
+        if (message.grant.session !== sessionName(this.#driver.state)) return;
+        return this.#reboot.want(
+          message.grant,
+          () => this.stop(),
+          () => this.#finish(),
+        );
       case "down":
         return void this.#checkDown(message.takeDownId);
       case "shutdown":
@@ -352,7 +363,7 @@ export class Guard {
         this.#machine = message.machine;
         return this.changeFacts(this.#driver.state.config.facts);
       case "metrics":
-        return this.#meter(message.operations);
+        return takeReadings(message.operations, this.#modules);
       default:
         return unreachable(message);
     }
@@ -377,22 +388,4 @@ export class Guard {
     if (reason === undefined) link.worker.send({ type: "allowed", requestId });
     else link.worker.send({ type: "denied", requestId, reason });
   }
-
-  #meter(operations: readonly MetricOperation[]): void {
-    const { metrics, log } = this.#modules;
-    for (const { call, name, value, labels } of operations) {
-      if (!isMetricName(name)) continue;
-      try {
-        if (call === "count") metrics.count(name, labels, value);
-        else if (call === "set") metrics.set(name, value, labels);
-        else metrics.observe(name, value, labels);
-      } catch (thrown) {
-        log.warn("worker sent a metric that does not fit", { name, error: messageOf(thrown) });
-      }
-    }
-  }
-}
-
-function isMetricName(name: string): name is MetricName {
-  return Object.hasOwn(METRICS, name);
 }

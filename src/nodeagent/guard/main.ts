@@ -23,6 +23,7 @@ import { LinuxAddresses } from "../linux/addresses.ts";
 import { LinuxConnections } from "../linux/connections.ts";
 import { FileAddresses } from "../linux/file-addresses.ts";
 import { LinuxProcesses } from "../linux/processes.ts";
+import { SysrqReboot } from "../linux/sysrq-reboot.ts";
 import { LinuxSystemState } from "../linux/system-state.ts";
 import { LinuxWatchdog, sysfsFolder } from "../linux/watchdog.ts";
 import { DurableFile } from "./durable-file.ts";
@@ -111,6 +112,7 @@ async function runGuard(options: AgentOptions, argv: readonly string[], log: Log
       peers,
       hardCut: hardCutOf(options, addresses, log),
       workers: workersOf(argv),
+      reboot: new SysrqReboot({ hostRoot: options.hostRoot }, { clock: systemClock, log }),
     },
   );
   const server = await serveMetrics(metrics, options.metricsAddress, options.metricsPort);

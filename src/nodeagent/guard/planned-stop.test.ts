@@ -54,3 +54,34 @@ describe("a planned stop", () => {
     expect(idle.ended).toBe("Released");
   });
 });
+
+describe("the final action", () => {
+  test("boots the machine anew after everything is down and the session released", async () => {
+    const node = new GuardedNode(new FakeClock());
+    const reasons: string[] = [];
+    const { stopped } = await node.boot({
+      reboot: { now: async (reason) => void reasons.push(`${reason}; session ${node.ended ?? "held"}`) },
+    });
+    expect(await node.activate(1)).toBe("allowed");
+    node.worker.say({ type: "rebootWanted", grant: node.grant(1, "n1_other") });
+    expect(node.worker.lastTakeDown()).toBeUndefined();
+    node.worker.say({ type: "rebootWanted", grant: node.grant(1) });
+    await node.takeDownGently();
+    await node.clock.advance(1_000);
+    await stopped;
+    expect(reasons).toEqual(["default/web failed on every member; session Released"]);
+  });
+
+  test("boots it all the same when it does not go down", async () => {
+    const node = new GuardedNode(new FakeClock());
+    const reasons: string[] = [];
+    await node.boot({ reboot: { now: async (reason) => void reasons.push(reason) } });
+    expect(await node.activate(1)).toBe("allowed");
+    node.addresses.failure = new Error("the kernel does not answer");
+    node.worker.say({ type: "rebootWanted", grant: node.grant(1) });
+    await node.clock.advance(29_000);
+    expect(reasons).toEqual([]);
+    await node.clock.advance(2_000);
+    expect(reasons).toHaveLength(1);
+  });
+});

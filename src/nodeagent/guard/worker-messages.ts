@@ -24,6 +24,7 @@ function isWorkerMessage(value: Fields): boolean {
     case "mustAsk":
       return Number.isInteger(value["requestId"]) && isGrant(value["grant"]) && isMembers(value["members"]);
     case "deactivated":
+    case "rebootWanted":
       return isGrant(value["grant"]);
     case "holdingAdded":
       return Number.isInteger(value["requestId"]) && isHolding(value["holding"]);

@@ -172,6 +172,8 @@ export class GroupDriver {
         return void this.#cut(effect);
       case "tellDeactivated":
         return this.#tellDeactivated(effect.grant);
+      case "reboot":
+        return this.#modules.guard.tell({ type: "rebootWanted", grant: effect.grant });
       case "leaveBehind":
         return void this.#leaveBehind(effect.grant);
     }

@@ -25,6 +25,7 @@ import {
 } from "./group-state.ts";
 import { askSetAnswered, mayRecord, nobodyAsked, tellMustAsk } from "./record-rules.ts";
 import { adoptPlans, afterReading, afterStart, afterStop, hurried } from "./part-rules.ts";
+import { wantsReboot } from "./reboot-rules.ts";
 import { isRecorded, PROGRESS_INTERVAL_MS, reportPatienceMs, wantedReport, withTimes } from "./report-rules.ts";
 import { causeOf, isStillGranted, leftoverGrant, servableGrant, unservedGrant } from "./tenure-rules.ts";
 
@@ -233,6 +234,10 @@ function decide(known: GroupState, now: Instant): GroupStep {
     effects.push(...moved.effects);
     state = finishWhenDown({ ...state, tenure: moved.tenure }, effects);
   }
+  if (state.tenure !== undefined && wantsReboot(state, state.tenure, nowMs)) {
+    effects.push({ type: "reboot", grant: state.tenure.grant });
+    state = { ...state, tenure: { ...state.tenure, isRebootAsked: true } };
+  }
   state = decideWrite(state, now, effects);
   state = decideRead(state, nowMs, effects);
   return { state, effects, wakeAtMs: nextWakeMs(state, nowMs) };
@@ -295,6 +300,7 @@ function begin(state: GroupState, nowMs: number): GroupState {
     leavingSinceMs: nowMs,
     cutsBegun: 0,
     cutsDone: 0,
+    isRebootAsked: false,
   };
   const finishedEpoch = isServable ? state.finishedEpoch : Math.max(state.finishedEpoch, grant.epoch);
   // What was known about copies was known under another grant.

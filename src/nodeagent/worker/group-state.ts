@@ -37,6 +37,8 @@ export interface Tenure {
    */
   readonly cutsBegun: number;
   readonly cutsDone: number;
+  /** The guard was asked to boot the machine anew, as the final action. */
+  readonly isRebootAsked: boolean;
 }
 
 /** Whom the guard asks for promises while this grant is active (DESIGN 4.4, 4.6). */
@@ -184,6 +186,8 @@ export type GroupEffect =
   | { readonly type: "check"; readonly plan: PartPlan; readonly grant: GrantRef; readonly cause: string }
   | { readonly type: "cutConnections"; readonly addresses: readonly string[]; readonly ports: readonly number[] }
   | { readonly type: "tellDeactivated"; readonly grant: GrantRef }
+  /** The final action: this machine boots anew. */
+  | { readonly type: "reboot"; readonly grant: GrantRef }
   /** The group was deleted with `whenDeleted: Leave`: what is up stays, and nobody guards it. */
   | { readonly type: "leaveBehind"; readonly grant: GrantRef };
 

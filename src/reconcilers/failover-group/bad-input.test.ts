@@ -60,10 +60,4 @@ describe("a group that names", () => {
     expect(group.status?.active).toBeUndefined();
     expect(world.agent("node1").isServing).toBe(false);
   });
-
-  it("a field of a later version says NotImplemented and runs without it", async () => {
-    const { group } = await worldWith({ failover: { finalAction: "RebootNode" } });
-    expect(condition(group, "PreflightOK")).toMatchObject({ status: "False", reason: "NotImplemented" });
-    expect(isReadyOn("node1")(group)).toBe(true);
-  });
 });
