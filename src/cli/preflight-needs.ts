@@ -128,13 +128,16 @@ function elasticIpNeeds({ spec, status }: AwsElasticIP, machines: Machines): Som
   };
 }
 
-function awsDnsNeeds({ spec }: AwsDns): Some {
+/** For a private zone the members' VPCs are looked at; whether it is one is known once it was read. */
+function awsDnsNeeds({ spec, status }: AwsDns): Some {
   const on: AwsResource[] = [{ type: "hostedzone", id: spec.hostedZoneId }];
   const onZone = (["GetHostedZone", "ListResourceRecordSets", "ChangeResourceRecordSets"] as const).map((call) => ({
     call,
     on,
   }));
-  return { aws: [...onZone, ...calls("GetChange")] };
+  const ofVpcs =
+    status?.zone?.visibility === "Public" ? [] : calls("DescribeNetworkInterfaces", "DescribeVpcAttribute");
+  return { aws: [...onZone, ...calls("GetChange"), ...ofVpcs] };
 }
 
 function azureDnsNeeds({ spec }: AzureDns, machines: Machines): Some {

@@ -40,7 +40,7 @@ export interface PolicyCloud {
   readonly secret: Readonly<Record<string, string>>;
   readonly ports: Omit<ControllerPorts, "kube" | "clock" | "random" | "log" | "metrics" | "onLost">;
   /** Actions that the policy did not allow, in order. */
-  readonly refused: readonly string[];
+  readonly refused: () => readonly string[];
   close(): Promise<void>;
 }
 
@@ -81,7 +81,7 @@ export class PolicyWorld {
         identity: "controller-0",
         preset: "fast",
         timings: TIMINGS,
-        ambientNamespaces: [],
+        ambientNamespaces: ["*"],
         isRecoveryPaused: false,
       },
       {
@@ -191,7 +191,7 @@ export class PolicyWorld {
       if (await holds(conditions)) return;
       if (this.#isAbandoned) throw new Error("enough was seen");
       if (systemClock.monotonicMs() > endsAtMs)
-        throw new Error(`did not come true:\n${conditions.join("\n")}\nrefused: ${this.#cloud.refused.join(" ")}`);
+        throw new Error(`did not come true:\n${conditions.join("\n")}\nrefused: ${this.#cloud.refused().join(" ")}`);
       await new Promise<void>((resolve) => systemClock.setTimer(20, resolve));
     }
   }

@@ -5,10 +5,11 @@
  */
 
 type Ec2Sdk = typeof import("../aws/ec2-sdk.ts");
+type Route53Sdk = typeof import("../aws/route53-sdk.ts");
 type CommandOf<Name> = Name extends `${infer Call}Command` ? Call : never;
 
 export type Ec2Call = CommandOf<keyof Ec2Sdk>;
-export type Route53Call = "ChangeResourceRecordSets" | "GetChange" | "GetHostedZone" | "ListResourceRecordSets";
+export type Route53Call = CommandOf<keyof Route53Sdk>;
 export type AwsCall = Ec2Call | Route53Call;
 
 export type Ec2ResourceType = "elastic-ip" | "instance" | "network-interface" | "route-table" | "vpc";

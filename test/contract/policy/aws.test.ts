@@ -1,6 +1,8 @@
 /** Every AWS kind does its work with exactly the policy that `preflight --policy aws` prints, and needs all of it. */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { AMBIENT } from "../../../src/cli/preflight-needs.ts";
 import { Ec2Clients } from "../../../src/cloud/aws/ec2-access.ts";
+import { Route53Clients } from "../../../src/cloud/aws/route53-access.ts";
 import { AzureConnections } from "../../../src/cloud/azure/connections.ts";
 import { AzureFencers } from "../../../src/cloud/azure/fencers.ts";
 import { CloudFencers } from "../../../src/cloud/fencers.ts";
@@ -9,6 +11,8 @@ import { systemClock } from "../../../src/host/system-clock.ts";
 import { systemRandom } from "../../../src/host/system-random.ts";
 import { noMetrics } from "../../../src/lib/metrics.ts";
 import { startEc2Endpoint } from "../../../src/sandbox/ec2/endpoint.ts";
+import { startRoute53Endpoint } from "../../../src/sandbox/route53/endpoint.ts";
+import { VirtualRoute53 } from "../../../src/sandbox/route53/virtual-route53.ts";
 import {
   closePolicyWorlds,
   IDENTITY,
@@ -25,34 +29,49 @@ const KEY = { accessKeyId: "AKIAPOLICYTEST000000", secretAccessKey: "secret-of-p
 const NO_AZURE = new AzureConnections({}, { clock: systemClock, random: systemRandom, metrics: noMetrics });
 const credentials = { secretRef: { name: SECRET } };
 
+beforeAll(() => {
+  vi.stubEnv("AWS_ACCESS_KEY_ID", KEY.accessKeyId);
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", KEY.secretAccessKey);
+});
+afterAll(() => vi.unstubAllEnvs());
 afterEach(closePolicyWorlds);
 
 interface AwsCase extends PolicyCase {
   /** Changes the account before the controller sees it. */
-  readonly prepare?: (account: SmallVpc) => unknown;
+  readonly prepare?: (account: SmallVpc, route53: VirtualRoute53) => unknown;
+  /** Whose policy is meant; `IDENTITY` when omitted. */
+  readonly identity?: string;
 }
 
 async function awsCloud({ prepare }: AwsCase, policy: IamPolicy | undefined): Promise<PolicyCloud> {
   const account = smallVpc(systemClock);
-  prepare?.(account);
-  const { ec2, instance1, instance2 } = account;
   const modules = { clock: systemClock, random: systemRandom };
+  const zones = new VirtualRoute53({}, modules);
+  prepare?.(account, zones);
+  const { ec2, instance1, instance2 } = account;
   const key = policy === undefined ? KEY : { ...KEY, policy };
   const endpoint = await startEc2Endpoint({ accessKeys: [key] }, { ...modules, regions: [ec2] });
-  const clients = new Ec2Clients({ endpoints: { ec2: endpoint.url } }, { ...modules, metrics: noMetrics });
+  const names = await startRoute53Endpoint({ accessKeys: [key] }, { ...modules, route53: zones });
+  const endpoints = { ec2: endpoint.url, route53: names.url };
+  const clients = new Ec2Clients({ endpoints }, { ...modules, metrics: noMetrics });
+  const route53 = new Route53Clients({ endpoints }, { ...modules, metrics: noMetrics });
+  const fencers = new CloudFencers(clients, new AzureFencers(NO_AZURE));
   return {
     machines: [`aws:///eu-central-1a/${instance1}`, `aws:///eu-central-1b/${instance2}`],
     secret: KEY,
-    ports: { ec2: clients, fencers: new CloudFencers(clients, new AzureFencers(NO_AZURE)) },
-    refused: endpoint.refused,
+    ports: { ec2: clients, zones: clients, route53, fencers },
+    refused: () => [...endpoint.refused, ...names.refused],
     close: async () => {
       clients.close();
-      await endpoint.close();
+      route53.close();
+      await Promise.all([endpoint.close(), names.close()]);
     },
   };
 }
 
 const ALLOCATION = "eipalloc-0123456789abcdef0";
+const ZONE = "Z0123456789ABCDEFGHIJ";
+const NAME = { hostedZoneId: ZONE, name: "srv.hz1.local." };
 const MONITOR = { interval: "1s", timeout: "1s" };
 const CASES: Readonly<Record<string, AwsCase>> = {
   AwsVirtualIP: {
@@ -81,6 +100,23 @@ const CASES: Readonly<Record<string, AwsCase>> = {
       await world.until(async () => (await world.words()).some((text) => text.includes("198.51.100.7 was taken from")));
     },
   },
+  "AwsDns in a public zone": {
+    objects: [{ kind: "AwsDns", spec: { ...NAME, sync: { interval: "1s" } } }],
+    prepare: (_account, route53) => route53.createHostedZone({ zoneId: ZONE, name: "hz1.local." }),
+    exercise: move,
+  },
+  "AwsDns in a private zone, deleted when the group stops": {
+    objects: [{ kind: "AwsDns", spec: { ...NAME, whenStopped: "Delete" } }],
+    prepare: ({ vpcId }, route53) =>
+      route53.createHostedZone({ zoneId: ZONE, name: "hz1.local.", vpcs: [{ vpcId, region: "eu-central-1" }] }),
+    exercise: move,
+  },
+  "the zone monitor": {
+    objects: [{ kind: "LbProbePort", spec: { port: 26_001 } }],
+    group: { monitors: { availabilityZone: { interval: "1s", timeout: "1s" } } },
+    identity: AMBIENT,
+    exercise: async (world) => await world.untilGoodOn("node1"),
+  },
   "fencing by awsStopInstance": {
     objects: [{ kind: "LbProbePort", spec: { port: 26_001 } }],
     group: { fencing: { policy: "Required", awsStopInstance: {}, afterwards: "Start", credentials } },
@@ -97,7 +133,7 @@ const CASES: Readonly<Record<string, AwsCase>> = {
 async function policyOf(wanted: AwsCase): Promise<IamPolicy> {
   const world = await PolicyWorld.create(await awsCloud(wanted, undefined), wanted);
   await world.untilGoodOn("node1");
-  const policy = (await world.policies()).aws[IDENTITY];
+  const policy = (await world.policies()).aws[wanted.identity ?? IDENTITY];
   if (policy === undefined) throw new Error("no policy");
   return policy;
 }
@@ -115,7 +151,7 @@ describe.each(Object.entries(CASES))("%s with the policy that preflight prints",
     const cloud = await awsCloud(wanted, await policyOf(wanted));
     const world = await PolicyWorld.create(cloud, wanted);
     await wanted.exercise(world);
-    expect(cloud.refused).toEqual([]);
+    expect(cloud.refused()).toEqual([]);
   });
 
   it("says NotAuthorized with the name of any one action that is taken out", async () => {
