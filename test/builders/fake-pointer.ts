@@ -9,7 +9,7 @@ import { ReadCache } from "../../src/cloud/read-cache.ts";
 import type { Metrics } from "../../src/lib/metrics.ts";
 import type { PointerSettings } from "../../src/reconcilers/pointer/deps.ts";
 import type { PointerKind, StoppedView } from "../../src/reconcilers/pointer/kind.ts";
-import { failureOf, type Reading, readingOf } from "../../src/reconcilers/pointer/reading.ts";
+import { type Reading, readingOf } from "../../src/reconcilers/pointer/reading.ts";
 import type { PointerSeen } from "../../src/reconcilers/pointer/seen.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { PointerWorld } from "./pointer-world.ts";
@@ -84,20 +84,11 @@ export function fakeKind(cloud: FakePointerCloud, clock: FakeClock): FakeKind {
       return { state: "Wrong", writes: [node], reason, message, drift: { reason, message }, sentAtMs };
     },
     checks: [],
-    write: async ({ writes, assertMayWrite }) => {
-      const outcomes = writes.map(async (target) => {
-        assertMayWrite();
-        try {
-          await cloud.write(target);
-          return [];
-        } catch (thrown) {
-          return [{ ...failureOf(thrown), target }];
-        } finally {
-          cache.invalidateAll();
-        }
-      });
-      return (await Promise.all(outcomes)).flat();
+    write: async (target, { assertMayWrite }) => {
+      assertMayWrite();
+      await cloud.write(target).finally(() => cache.invalidateAll());
     },
+    targetOf: (target) => target,
     describe: (target) => `the pointer was set to ${target}`,
     whenStopped,
     status: () => ({}),

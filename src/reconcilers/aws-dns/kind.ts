@@ -21,7 +21,7 @@ import { AWS_DNS_CHECKS } from "./checks.ts";
 import { readAwsDns } from "./read.ts";
 import { recordViewOf, writeOf } from "./record.ts";
 import type { AwsDnsFacts, AwsDnsKind, AwsDnsSeen } from "./seen.ts";
-import { writeAll } from "./write.ts";
+import { writeRecord } from "./write.ts";
 
 export interface AwsDnsModules {
   readonly route53: Route53Access;
@@ -53,7 +53,8 @@ export function awsDnsKind({ route53, ec2, clock }: AwsDnsModules): AwsDnsKind {
     callTimes: ({ callTimes }) => callTimes,
     view: (seen, node) => viewRecord(recordViewOf(seen), node, (change) => writeOf(seen, change)),
     checks: AWS_DNS_CHECKS,
-    write: (request) => writeAll({ route53, changes, clock }, request),
+    write: (write, request) => writeRecord({ route53, changes, clock }, write, request),
+    targetOf: ({ name }) => name,
     describe: ({ name, change: { wanted } }) =>
       wanted === undefined ? `${name} was deleted` : `${name} was set to ${wanted.address}`,
     writeRetry: ({ spec }) => ({

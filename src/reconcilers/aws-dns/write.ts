@@ -11,8 +11,7 @@ import type { AwsCredentials } from "../../cloud/aws/sdk-caller.ts";
 import { CloudError } from "../../cloud/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { isExactly, notSimple, type RecordChange } from "../dns/view.ts";
-import type { WriteFailure, WriteRequest } from "../pointer/kind.ts";
-import { failureOf } from "../pointer/reading.ts";
+import type { WriteRequest } from "../pointer/kind.ts";
 import type { Changes } from "./changes.ts";
 import { batchOf, recordSeenOf } from "./record.ts";
 import type { AwsDnsWrite } from "./seen.ts";
@@ -23,20 +22,12 @@ export interface AwsDnsWriteModules {
   readonly clock: Clock;
 }
 
-type Request = WriteRequest<AwsDns, AwsDnsWrite, AwsCredentials>;
+type Request = WriteRequest<AwsDns, AwsCredentials>;
 
-export async function writeAll(modules: AwsDnsWriteModules, request: Request): Promise<readonly WriteFailure[]> {
-  const writeOne = async (write: AwsDnsWrite): Promise<WriteFailure[]> => {
-    try {
-      const route53 = await modules.route53.knowledgeOf(write.region, request.keys);
-      const info = await sendOrDecideAnew(modules, request, route53, write);
-      if (info !== undefined) modules.changes.sent(request.object, info);
-      return [];
-    } catch (thrown) {
-      return [{ ...failureOf(thrown), target: write.name }];
-    }
-  };
-  return (await Promise.all(request.writes.map(writeOne))).flat();
+export async function writeRecord(modules: AwsDnsWriteModules, write: AwsDnsWrite, request: Request): Promise<void> {
+  const route53 = await modules.route53.knowledgeOf(write.region, request.keys);
+  const info = await sendOrDecideAnew(modules, request, route53, write);
+  if (info !== undefined) modules.changes.sent(request.object, info);
 }
 
 /** Undefined: there was nothing left to send. */

@@ -3,8 +3,7 @@ import type { AwsElasticIP } from "../../api/generated/types.ts";
 import type { Ec2Access } from "../../cloud/aws/ec2-access.ts";
 import type { AwsCredentials } from "../../cloud/aws/sdk-caller.ts";
 import { awsKeysOf, EC2_WORDING } from "../pointer/aws-members.ts";
-import type { PointerKind, WriteFailure, WriteRequest } from "../pointer/kind.ts";
-import { failureOf } from "../pointer/reading.ts";
+import type { PointerKind, WriteRequest } from "../pointer/kind.ts";
 import { statusOf, viewAssociation, viewStopped } from "./association.ts";
 import { EIP_CHECKS } from "./checks.ts";
 import { readElasticIp } from "./read.ts";
@@ -36,7 +35,8 @@ export function awsElasticIpKind(modules: { readonly ec2: Ec2Access }): EipKind 
     callTimes: (facts) => facts.callTimes,
     view: viewAssociation,
     checks: EIP_CHECKS,
-    write: (request) => writeAll(ec2, request),
+    write: (write, request) => send(ec2, write, request),
+    targetOf: (write) => (write.do === "Associate" ? write.allocationId : write.associationId),
     describe: (write) =>
       write.do === "Associate"
         ? `${write.allocationId} was associated with ${write.networkInterfaceId}`
@@ -46,25 +46,14 @@ export function awsElasticIpKind(modules: { readonly ec2: Ec2Access }): EipKind 
   };
 }
 
-async function writeAll(
+async function send(
   access: Ec2Access,
-  request: WriteRequest<AwsElasticIP, EipWrite, AwsCredentials>,
-): Promise<readonly WriteFailure[]> {
-  const { writes, keys, timeoutMs, assertMayWrite } = request;
-  const writeOne = async (write: EipWrite): Promise<WriteFailure[]> => {
-    try {
-      const ec2 = await access.knowledgeOf(write.region, keys);
-      assertMayWrite();
-      if (write.do === "Associate") {
-        const { allocationId, networkInterfaceId } = write;
-        await ec2.associateAddress({ allocationId, networkInterfaceId }, timeoutMs);
-      } else {
-        await ec2.disassociateAddress(write.associationId, timeoutMs);
-      }
-      return [];
-    } catch (thrown) {
-      return [{ ...failureOf(thrown), target: write.do === "Associate" ? write.allocationId : write.associationId }];
-    }
-  };
-  return (await Promise.all(writes.map(writeOne))).flat();
+  write: EipWrite,
+  { keys, timeoutMs, assertMayWrite }: WriteRequest<AwsElasticIP, AwsCredentials>,
+): Promise<void> {
+  const ec2 = await access.knowledgeOf(write.region, keys);
+  assertMayWrite();
+  if (write.do === "Disassociate") return await ec2.disassociateAddress(write.associationId, timeoutMs);
+  const { allocationId, networkInterfaceId } = write;
+  await ec2.associateAddress({ allocationId, networkInterfaceId }, timeoutMs);
 }

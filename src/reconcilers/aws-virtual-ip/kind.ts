@@ -4,9 +4,9 @@ import type { Ec2Access } from "../../cloud/aws/ec2-access.ts";
 import type { AwsCredentials } from "../../cloud/aws/sdk-caller.ts";
 import { holderReportOf } from "../pointer/activation.ts";
 import { awsKeysOf, EC2_WORDING, interfaceNameOf } from "../pointer/aws-members.ts";
-import type { Finding, PointerKind, WriteFailure, WriteRequest } from "../pointer/kind.ts";
+import type { Finding, PointerKind, WriteRequest } from "../pointer/kind.ts";
 import { overrideOf } from "../pointer/members.ts";
-import { failureOf, valueOf } from "../pointer/reading.ts";
+import { valueOf } from "../pointer/reading.ts";
 import { grantOf, groupOf } from "../pointer/seen.ts";
 import { VIP_CHECKS } from "./checks.ts";
 import { readVip } from "./read.ts";
@@ -39,7 +39,8 @@ export function awsVirtualIpKind(modules: { readonly ec2: Ec2Access }): VipKind 
     callTimes: (facts) => facts.callTimes,
     view: viewRoutes,
     checks: VIP_CHECKS,
-    write: (request) => writeAll(ec2, request),
+    write: (write, request) => send(ec2, write, request),
+    targetOf: (write) => (write.do === "ReplaceRoute" ? write.routeTableId : write.eniId),
     describe: (write) =>
       write.do === "ReplaceRoute"
         ? `the route in ${write.routeTableId} was set to ${write.networkInterfaceId}`
@@ -51,28 +52,16 @@ export function awsVirtualIpKind(modules: { readonly ec2: Ec2Access }): VipKind 
   };
 }
 
-/** A failure is a value: the other tables must not wait for this one. */
-async function writeAll(
+async function send(
   access: Ec2Access,
-  request: WriteRequest<AwsVirtualIP, VipWrite, AwsCredentials>,
-): Promise<readonly WriteFailure[]> {
-  const { writes, keys, timeoutMs, assertMayWrite } = request;
-  const writeOne = async (write: VipWrite): Promise<WriteFailure[]> => {
-    try {
-      const ec2 = await access.knowledgeOf(write.region, keys);
-      assertMayWrite();
-      if (write.do === "SwitchSourceDestCheckOff") {
-        await ec2.switchSourceDestCheckOff(write.eniId, timeoutMs);
-      } else {
-        const { routeTableId, destinationCidr, networkInterfaceId } = write;
-        await ec2.replaceRoute({ routeTableId, destinationCidr, networkInterfaceId }, timeoutMs);
-      }
-      return [];
-    } catch (thrown) {
-      return [{ ...failureOf(thrown), target: write.do === "ReplaceRoute" ? write.routeTableId : write.eniId }];
-    }
-  };
-  return (await Promise.all(writes.map(writeOne))).flat();
+  write: VipWrite,
+  { keys, timeoutMs, assertMayWrite }: WriteRequest<AwsVirtualIP, AwsCredentials>,
+): Promise<void> {
+  const ec2 = await access.knowledgeOf(write.region, keys);
+  assertMayWrite();
+  if (write.do === "SwitchSourceDestCheckOff") return await ec2.switchSourceDestCheckOff(write.eniId, timeoutMs);
+  const { routeTableId, destinationCidr, networkInterfaceId } = write;
+  await ec2.replaceRoute({ routeTableId, destinationCidr, networkInterfaceId }, timeoutMs);
 }
 
 /** `sourceDestCheck: Repair`: every member's interface, before it is needed. */

@@ -14,8 +14,8 @@ import type { Metrics } from "../../lib/metrics.ts";
 import { resolutionTrouble } from "../dns/checks.ts";
 import { memberStatuses, recordStatus } from "../dns/status.ts";
 import { viewRecord, viewStopped } from "../dns/view.ts";
-import type { Finding, WriteFailure, WriteRequest } from "../pointer/kind.ts";
-import { failureOf, valueOf } from "../pointer/reading.ts";
+import type { Finding, WriteRequest } from "../pointer/kind.ts";
+import { valueOf } from "../pointer/reading.ts";
 import type { Verdict } from "../pointer/seen.ts";
 import { certificateVerdict, nextCertificateStepMs } from "../shared/credential-valid.ts";
 import { AZURE_DNS_CHECKS } from "./checks.ts";
@@ -59,7 +59,8 @@ export function azureDnsKind({ azureDns, metrics }: AzureDnsModules): AzureDnsKi
     callTimes: ({ callTimes }) => callTimes,
     view: (seen, node) => viewRecord(recordViewOf(seen), node, (change) => writeOf(seen, change)),
     checks: AZURE_DNS_CHECKS,
-    write: (request) => writeAll(azureDns, request),
+    write: (write, request) => send(azureDns, write, request),
+    targetOf: ({ record }) => recordNameOf({ spec: record }),
     describe: ({ record, wanted }) =>
       wanted === undefined ? `${record.record} was deleted` : `${record.record} was set to ${wanted.address}`,
     writeRetry,
@@ -75,26 +76,19 @@ export function azureDnsKind({ azureDns, metrics }: AzureDnsModules): AzureDnsKi
   };
 }
 
-async function writeAll(
+async function send(
   access: AzureDnsAccess,
-  { object, writes, keys, timeoutMs, assertMayWrite }: WriteRequest<AzureDns, AzureDnsWrite, SecretKeys>,
-): Promise<readonly WriteFailure[]> {
-  const writeOne = async ({ subscriptionId, record, when, wanted }: AzureDnsWrite): Promise<WriteFailure[]> => {
-    try {
-      const dns = await access.knowledgeOf(subscriptionId, keys);
-      assertMayWrite();
-      if (wanted !== undefined) {
-        const { address, ...rest } = wanted;
-        await dns.put(record, { addresses: [address], ...rest }, when, timeoutMs);
-      } else if (when !== "absent") {
-        await dns.remove(record, when.etag, timeoutMs);
-      }
-      return [];
-    } catch (thrown) {
-      return [{ ...failureOf(thrown), target: recordNameOf(object) }];
-    }
-  };
-  return (await Promise.all(writes.map(writeOne))).flat();
+  { subscriptionId, record, when, wanted }: AzureDnsWrite,
+  { keys, timeoutMs, assertMayWrite }: WriteRequest<AzureDns, SecretKeys>,
+): Promise<void> {
+  const dns = await access.knowledgeOf(subscriptionId, keys);
+  assertMayWrite();
+  if (wanted !== undefined) {
+    const { address, ...rest } = wanted;
+    await dns.put(record, { addresses: [address], ...rest }, when, timeoutMs);
+  } else if (when !== "absent") {
+    await dns.remove(record, when.etag, timeoutMs);
+  }
 }
 
 function writeRetry({ spec }: AzureDns): { intervalMs: number; attempts: number } {

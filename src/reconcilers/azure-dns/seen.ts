@@ -42,6 +42,6 @@ export function recordRefOf({ spec }: AzureDns): RecordRef {
 }
 
 /** `test-record1.cluster1.zone.`, as messages call the record. */
-export function recordNameOf({ spec }: AzureDns): string {
+export function recordNameOf({ spec }: { readonly spec: Pick<RecordRef, "record" | "zone"> }): string {
   return spec.record === "@" ? `${spec.zone}.` : `${spec.record}.${spec.zone}.`;
 }

@@ -15,9 +15,10 @@ import { ALL_RULES } from "../../lib/safety-rules.ts";
 import { activationOf } from "./activation.ts";
 import { isHeldDown } from "./claims.ts";
 import type { PointerDeps } from "./deps.ts";
-import type { PointerKind, WriteFailure } from "./kind.ts";
+import type { PointerKind, WriteFailure, WriteRequest } from "./kind.ts";
 import { afterStopWrites, afterUpkeep, afterWrites } from "./memory.ts";
 import type { Observer } from "./observe.ts";
+import { failureOf } from "./reading.ts";
 import type { PointerObject, StatusOf } from "./seen.ts";
 import type { Step } from "./steps.ts";
 
@@ -118,8 +119,19 @@ export class Actor<Obj extends PointerObject, Facts, Write, Keys> {
       return [{ code: "CredentialsMissing", message: identity.message, target: object.metadata.name }];
     }
     const assertMayWrite = (): void => fence.assertLeader();
-    const timeoutMs = callTimeoutMs(object);
-    return await this.#kind.write({ object, writes, keys: identity.keys, timeoutMs, grant, assertMayWrite });
+    const request = { object, keys: identity.keys, timeoutMs: callTimeoutMs(object), grant, assertMayWrite };
+    const failures = await Promise.all(writes.map((write) => this.#sendOne(write, request)));
+    return failures.flatMap((failure) => failure ?? []);
+  }
+
+  /** A failure is a value: the others must not wait for this one. */
+  async #sendOne(write: Write, request: WriteRequest<Obj, Keys>): Promise<WriteFailure | undefined> {
+    try {
+      await this.#kind.write(write, request);
+      return undefined;
+    } catch (thrown) {
+      return { ...failureOf(thrown), target: this.#kind.targetOf(write) };
+    }
   }
 
   /** The cache was behind; the next look decides from the group as it is. */

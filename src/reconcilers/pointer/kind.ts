@@ -37,8 +37,10 @@ export interface PointerKind<Obj extends PointerObject, Facts, Write, Keys> {
   /** The kind's own preflight, in the order in which findings are reported; the general checks come before them. */
   readonly checks: readonly Check<PointerSeen<Obj, Facts>>[];
 
-  /** Carries the writes out, all at once. What failed is returned, not thrown; each write is repeatable. */
-  readonly write: (request: WriteRequest<Obj, Write, Keys>) => Promise<readonly WriteFailure[]>;
+  /** Sends one write, which is repeatable; rejects with a `CloudError` when it failed. Several are sent at once. */
+  readonly write: (write: Write, request: WriteRequest<Obj, Keys>) => Promise<void>;
+  /** What a write changes: `rtb-1`, `srv.hz1.local.` */
+  readonly targetOf: (write: Write) => string;
   /** What a write did, for Events: `source/destination check of eni-1 was switched off`. */
   readonly describe: (write: Write) => string;
   /** How often a failing write is repeated. Omitted: for ever, with pauses up to `monitor.retryInterval`. */
@@ -117,9 +119,8 @@ export type StoppedView<Write> =
   | { readonly state: "Done" }
   | { readonly state: "Write"; readonly writes: readonly Write[]; readonly message: string };
 
-export interface WriteRequest<Obj, Write, Keys> {
+export interface WriteRequest<Obj, Keys> {
   readonly object: Obj;
-  readonly writes: readonly Write[];
   /** Undefined: the ambient identity. */
   readonly keys: Keys | undefined;
   /** Deadline of one call, in ms. */
