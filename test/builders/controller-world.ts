@@ -31,7 +31,7 @@ export const KEY = { namespace: "ha", name: "failover1" };
 const NODE: ResourceType = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false };
 
 /** What only some worlds have. */
-type ExtraSettings = Pick<GroupSettings, "hasSimulatedMirror">;
+type ExtraSettings = Partial<Pick<GroupSettings, "hasSimulatedMirror" | "isRecoveryPaused">>;
 
 export interface ToldEvent {
   readonly type: string;

@@ -55,7 +55,7 @@ function setup(programs: Readonly<Record<string, FakeProgram>> = {}) {
 }
 
 describe("starting", () => {
-  test("exit 0 is success, and the process group is noted with the guard", async () => {
+  test("exit 0 is success, and the process group is noted with the guard [REQ 5.1 EXEC]", async () => {
     const { part, context, held, commands } = setup();
     expect(await part.start(context)).toEqual({ ok: true });
     expect(commands.ran).toEqual(["/x/app start"]);
@@ -114,7 +114,7 @@ describe("stopping", () => {
       return {};
     };
 
-  test("a stop that succeeds and leaves nothing is down, and released", async () => {
+  test("a stop that succeeds and leaves nothing is down, and released [REQ 5.1 EXEC]", async () => {
     const { part, context, stop, held } = setup();
     await part.start(context);
     expect(await stop()).toEqual({ ok: true });

@@ -104,7 +104,7 @@ async function pair() {
 }
 
 describe("heartbeats", () => {
-  test("make two nodes alive to each other and measure the round trip", async () => {
+  test("make two nodes alive to each other and measure the round trip [REQ 5.1 Heartbeat]", async () => {
     const { a, b } = await pair();
     expect(a.alive).toEqual(["b"]);
     expect(b.alive).toEqual(["a"]);
@@ -112,7 +112,7 @@ describe("heartbeats", () => {
     for (const reason of ["malformed", "forged", "replayed", "foreign"]) expect(a.dropped(reason)).toBe(0);
   });
 
-  test("a peer that falls silent is lost after the time for it, and alive again when it speaks", async () => {
+  test("a peer that falls silent is lost after the time for it, and alive again when it speaks [REQ 5.1 Heartbeat]", async () => {
     const { world, b } = await pair();
     world.network.passes = ({ to }) => to !== "ip-b";
     await world.clock.advance(lostAfter + interval);

@@ -67,7 +67,7 @@ describe("what to watch about a name", () => {
     expect(nameFacts(awsDns({}, { record: { ttl: 300 } }), "node1")?.ttlMs).toBe(300_000);
   });
 
-  test("an Azure record is relative to its zone, and settled with its write [REQ 5.1 Azure DNS record set]", () => {
+  test("an Azure record is relative to its zone, and settled with its write [REQ 5.1 Azure DNS record and zone]", () => {
     expect(nameFacts(azureDns("test-record1"), "node1")).toMatchObject({
       name: "test-record1.cluster1.zone",
       address: "10.5.0.110",

@@ -308,7 +308,7 @@ describe("a worker with an API server, a guard and a host", () => {
     expect(listeners.isOpen(PORT)).toBe(true);
   });
 
-  test("reports a standby that listens on the probe port", async () => {
+  test("reports a standby that listens on the probe port [REQ 5.3.3]", async () => {
     const { guard, listeners, clock, report } = await setup();
     guard.receive({ type: "session", session: SESSION });
     listeners.taken.add(PORT);

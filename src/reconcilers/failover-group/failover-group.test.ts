@@ -13,7 +13,7 @@ async function readyWorld(spec: object = {}, nodes = MEMBERS): Promise<Controlle
 }
 
 describe("a FailoverGroup starts", () => {
-  it("on the first member and is Ready with a standby", async () => {
+  it("on the first member and is Ready with a standby [REQ 5.1 Group]", async () => {
     const world = await readyWorld();
     const group = await world.group();
     expect(group.status).toMatchObject({
@@ -28,7 +28,7 @@ describe("a FailoverGroup starts", () => {
     expect(world.mostServing).toBe(1);
   });
 
-  it("elsewhere only after startWait when an earlier member is missing", async () => {
+  it("elsewhere only after startWait when an earlier member is missing [REQ 5.3.18 group wait]", async () => {
     const world = await ControllerWorld.create(MEMBERS, { failover: { startWait: "5s" } });
     world.agent("node1").crash();
     await world.advance(4_000);
@@ -112,7 +112,7 @@ describe("a FailoverGroup that loses its member", () => {
     expect(lease?.metadata.annotations?.[LEASE_ANNOTATIONS.ended]).toBe("Fenced");
   });
 
-  it("is held after an unclean stop when coldStart says so", async () => {
+  it("is held after an unclean stop when coldStart says so [REQ 5.3.18 dirty stop]", async () => {
     const world = await readyWorld({ failover: { coldStart: "HoldAfterUncleanStop" } });
     world.agent("node2").crash();
     await world.advance(7_000);
@@ -141,7 +141,7 @@ describe("a FailoverGroup that loses its member", () => {
 });
 
 describe("a failed resource", () => {
-  it("moves the group, and the finalAction stops it when every member failed", async () => {
+  it("moves the group, and the finalAction stops it when every member failed [REQ 5.3.18 final action]", async () => {
     const world = await readyWorld();
     world.agent("node1").broken.add("probe");
     await world.annotate("move-to", "node2");
@@ -296,7 +296,7 @@ describe("operations", () => {
     expect(condition(await world.group(), "Paused")).toBeUndefined();
   });
 
-  it("simulate-fault counts the repairs and then moves the group", async () => {
+  it("simulate-fault counts the repairs and then moves the group [REQ 5.3.3] [REQ 5.3.16]", async () => {
     const world = await readyWorld();
     await world.annotate("simulate-fault", "probe");
     await world.until(isReadyOn("node2"), 10_000);

@@ -22,7 +22,7 @@ async function neverGrantedBeforeOff(world: ControllerWorld, ms: number): Promis
 }
 
 describe("with policy Required", () => {
-  it("a silent holder is stopped before its session expires, and the group moves on proof", async () => {
+  it("a silent holder is stopped before its session expires, and the group moves on proof [REQ 5.1 Forced stop]", async () => {
     const world = await fencedWorld();
     world.agent("node1").freeze();
     const tookMs = await world.until(isReadyOn("node2"), 8_000);

@@ -110,7 +110,7 @@ const reasonOf = (group: FailoverGroup, node: string): string | undefined =>
   group.status?.members?.find((member) => member.node === node)?.reason;
 
 describe("an active member that loses its targets", () => {
-  it("gives the group up to a standby that reaches one, in order: nobody else is revoked", async () => {
+  it("gives the group up to a standby that reaches one, in order: nobody else is revoked [REQ 5.4 NP test]", async () => {
     const world = await worldWith(["Lost", "Reached"]);
     const tookMs = await world.until(isReadyOn("node2"));
     expect(tookMs).toBeGreaterThanOrEqual(CONFIRMED_MS);

@@ -179,7 +179,7 @@ describe("two groups", () => {
 });
 
 describe("a second member that claims to be active", () => {
-  it("is reported as TwoActiveSeen, and the holder of the grant survives", async () => {
+  it("is reported as TwoActiveSeen, and the holder of the grant survives [REQ 5.3.18 double activation]", async () => {
     const world = await readyWorld();
     await reportAs(world, { node: "node2", session: "node2_1", epoch: 0, state: "Active" });
     await world.until((group) => condition(group, "Stalled")?.reason === "TwoActiveSeen", 1_000);

@@ -17,7 +17,7 @@ async function worldWith(scope: string): Promise<ControllerWorld> {
   return world;
 }
 
-describe("failover.scope [REQ 5.3.18]", () => {
+describe("failover.scope [REQ 5.3.18 site]", () => {
   it.each([
     ["Anywhere", "node2"],
     ["PreferRegion", "node3"],

@@ -70,7 +70,7 @@ describe("the zone of an active member", () => {
     expect(look()).toEqual({ state: "Available" });
   });
 
-  it("that the region does not have is invalid [REQ 5.2 AZ monitor 105 / 5]", async () => {
+  it("that the region does not have is invalid [REQ 5.2 AZ monitor 105]", async () => {
     const { clock, look } = setup({}, { region: "eu-central-1", zone: "eu-central-1x" });
     look();
     await clock.advance(5_000);

@@ -57,7 +57,7 @@ describe("monitors.availabilityZone", () => {
     ["CallTimeout", "CallTimeout"],
     ["EndpointUnreachable", "CallFailed"],
   ] as const)(
-    "when the cloud cannot be asked (%s) the default is a warning, and nothing moves [REQ 5.2 AZ monitor 105 / 5] [REQ 5.2 AZ monitor 106 / 6]",
+    "when the cloud cannot be asked (%s) the default is a warning, and nothing moves [REQ 5.2 AZ monitor 105] [REQ 5.2 AZ monitor 106]",
     async (trouble, reason) => {
       const world = await worldWith({ onFailure: "Failover" });
       world.zones.trouble = trouble;

@@ -104,7 +104,7 @@ describe.each([
 });
 
 describe("an HTTP target", () => {
-  test("is asked by the method and path of the spec, on a connection of its own", async () => {
+  test("is asked by the method and path of the spec, on a connection of its own [REQ 5.1 NP resolution]", async () => {
     const seen: string[] = [];
     const url = await answering((request, response) => {
       seen.push(`${request.method} ${request.url} ${request.headers.connection}`);
@@ -203,7 +203,7 @@ describe("an HTTPS target", () => {
 });
 
 describe("a ping target", () => {
-  test("is one echo with a deadline, as words without a shell", async () => {
+  test("is one echo with a deadline, as words without a shell [REQ 5.1 NP resolution]", async () => {
     const file = join(folder, "words");
     const bin = pingThat(`printf '%s\\n' "$@" "$LC_ALL" > ${file}`);
     expect(await real(`${bin}:/usr/bin:/bin`).ask(PING, 1_500, never)).toEqual({ result: "reached" });
