@@ -12,12 +12,14 @@ export const AZURE_IDENTITY: ArmIdentity = {
 const PORT = 8_444;
 
 export class AmbientIdentity implements Emulator {
+  readonly #identity: ArmIdentity;
   readonly #azure: AzureEmulator;
   readonly #ground: Ground;
   #service: ManagedIdentityService | undefined;
 
-  /** `azure` starts before it. */
-  constructor(azure: AzureEmulator, ground: Ground) {
+  /** `azure` starts before it, and knows the identity. */
+  constructor(identity: ArmIdentity, azure: AzureEmulator, ground: Ground) {
+    this.#identity = identity;
     this.#azure = azure;
     this.#ground = ground;
   }
@@ -25,7 +27,7 @@ export class AmbientIdentity implements Emulator {
   async start(): Promise<void> {
     const host = this.#ground.topology.control.address;
     this.#service = await startManagedIdentityService(
-      { identity: AZURE_IDENTITY, host, port: PORT },
+      { identity: this.#identity, host, port: PORT },
       { tokens: this.#azure.endpoint.tokens },
     );
   }

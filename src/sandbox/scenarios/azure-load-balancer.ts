@@ -38,6 +38,16 @@ const AFTER_PROOF_MS = 1_700;
 const REACTIVATIONS = 3;
 const PLANNED_TARGET_MS = 300;
 
+/** What the controllers' identity may do: exactly what `understudy preflight` prints for these groups. */
+export const LOAD_BALANCER_ACTIONS: readonly string[] = [
+  "Microsoft.Authorization/permissions/read",
+  "Microsoft.Compute/virtualMachines/instanceView/read",
+  "Microsoft.Compute/virtualMachines/powerOff/action",
+  "Microsoft.Network/loadBalancers/read",
+  "Microsoft.Network/networkInterfaces/read",
+  "Microsoft.Network/publicIPAddresses/read",
+];
+
 export interface LoadBalancerStory {
   /** Folder below `examples`. */
   readonly example: string;
@@ -68,12 +78,13 @@ function buildParts(story: LoadBalancerStory, ground: Ground): ScenarioParts {
   networks.putLoadBalancer(loadBalancerOf(story, ground));
   const host = story.frontend === "public" ? topology.publicIp : topology.frontendIp;
   const pace = timings.sessionDurationMs / PACE_OF_MS;
-  const azure = new AzureEmulator({ identities: [AZURE_IDENTITY], providers: [new NetworkProvider(networks)] }, ground);
+  const identity = { ...AZURE_IDENTITY, allowedActions: LOAD_BALANCER_ACTIONS };
+  const azure = new AzureEmulator({ identities: [identity], providers: [new NetworkProvider(networks)] }, ground);
   const balancer = new LoadBalancerEmulator({ networks, ...LOAD_BALANCER, pace, listenAt: () => host }, ground);
   const folder = fileURLToPath(new URL(`../../../examples/${story.example}`, import.meta.url));
   const adapt = story.adapt ?? ((objects: readonly KubeObject[]) => objects);
   return {
-    emulators: [azure, new AmbientIdentity(azure, ground), balancer, ...(story.emulators?.(ground) ?? [])],
+    emulators: [azure, new AmbientIdentity(identity, azure, ground), balancer, ...(story.emulators?.(ground) ?? [])],
     client: { host, port: FRONTEND_PORT },
     apply: (stage) => applyAll(stage.world.api, adapt(readManifests(folder), ground), USER_NAMESPACE),
     faults: [...(story.first ?? []), simulatedFault, (stage) => crash(stage, azure), plannedMove],
