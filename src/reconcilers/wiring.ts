@@ -8,18 +8,15 @@ import { LEASE, type Lease, SESSION_LABEL } from "../api/session-lease.ts";
 import type { Fence } from "../controller/contract.ts";
 import { ReconcileLoop, type ReconcileLoopOptions } from "../controller/reconcile-loop.ts";
 import { Informer, type InformerModules } from "../kube/informer.ts";
-import { keyOf, type KubeObject, type ObjectKey, type ResourceType } from "../kube/ports.ts";
+import { keyOf, type ObjectKey, type ResourceType } from "../kube/ports.ts";
 import type { FencingDriver } from "./failover-group/fencing-driver.ts";
 import type { SessionPoller } from "./failover-group/session-poller.ts";
-import { type Change, PointerEnqueuer } from "./pointer/enqueue.ts";
 import { RECONCILERS, type RegistryModules } from "./registry.ts";
 import { lists } from "./shared/claims.ts";
+import { type Change, ResourceEnqueuer } from "./shared/enqueue.ts";
 import type { Node } from "./shared/sources.ts";
 
 const NODE: ResourceType = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false };
-
-/** Kinds whose reconciler is `pointer/`. */
-const POINTER_KINDS: readonly ResourceKind[] = ["AwsVirtualIP", "AwsElasticIP", "AwsDns", "AzureDns"];
 
 export interface ControllerCaches {
   readonly groups: Informer<FailoverGroup>;
@@ -64,51 +61,36 @@ export function makeLoops(
 /** Connects every source of change with the loops that must look again. */
 export function wire(caches: ControllerCaches, loops: Loops, poller: SessionPoller, fencing: FencingDriver): void {
   const { groups, nodes, leases, resources } = caches;
-  const enqueuers = POINTER_KINDS.map((kind) => ({
+  const enqueuers = RESOURCE_KINDS.map((kind) => ({
     kind,
-    enqueuer: new PointerEnqueuer(kind, { objects: resources[kind], groups, leases }),
+    enqueuer: new ResourceEnqueuer(kind, { objects: resources[kind], groups, leases }),
   }));
   const enqueueGroups = (isConcerned: (group: FailoverGroup) => boolean): void => {
     for (const group of groups.list()) if (isConcerned(group)) loops.FailoverGroup.enqueue(keyOf(group));
   };
-  const enqueuePointers = (change: Change, changed: ObjectKey): void => {
+  const enqueueResources = (change: Change, changed: ObjectKey): void => {
     for (const { kind, enqueuer } of enqueuers)
       for (const key of enqueuer.keysFor(change, changed)) loops[kind].enqueue(key);
   };
   groups.onChange((key) => {
     loops.FailoverGroup.enqueue(key);
-    enqueuePointers("group", key);
-    for (const kind of RESOURCE_KINDS) enqueueOfGroup(kind, key, caches, loops);
+    enqueueResources("group", key);
     const changed = groups.get(key);
     enqueueGroups((other) => changed === undefined || (other !== changed && sharesObject(other, changed)));
   });
   nodes.onChange(({ name }) => {
     enqueueGroups((group) => concernsNode(group, name));
-    enqueuePointers("node", { namespace: "", name });
+    enqueueResources("node", { namespace: "", name });
   });
-  leases.onChange((key) => enqueuePointers("lease", key));
-  for (const kind of RESOURCE_KINDS) {
+  leases.onChange((key) => enqueueResources("lease", key));
+  for (const { kind, enqueuer } of enqueuers) {
     resources[kind].onChange((key) => {
-      loops[kind].enqueue(key);
-      const own = enqueuers.find((candidate) => candidate.kind === kind);
-      for (const rival of own?.enqueuer.keysFor("object", key) ?? []) loops[kind].enqueue(rival);
+      for (const own of enqueuer.keysFor("object", key)) loops[kind].enqueue(own);
       enqueueGroups((group) => lists(group, kind, { metadata: key }));
     });
   }
   poller.onChange((changed) => enqueueGroups((group) => changed.some((node) => concernsNode(group, node))));
   fencing.onChange((node) => enqueueGroups((group) => concernsNode(group, node)));
-}
-
-/** Objects that the group lists, or that say it holds them: it may have dropped them, or be gone. */
-function enqueueOfGroup(kind: ResourceKind, key: ObjectKey, caches: ControllerCaches, loops: Loops): void {
-  if (POINTER_KINDS.includes(kind)) return;
-  const group = caches.groups.get(key);
-  const objects: readonly (KubeObject & { status?: { group?: { name: string } | undefined } | undefined })[] =
-    caches.resources[kind].list();
-  for (const object of objects) {
-    const isRecorded = object.metadata.namespace === key.namespace && object.status?.group?.name === key.name;
-    if (isRecorded || (group !== undefined && lists(group, kind, object))) loops[kind].enqueue(keyOf(object));
-  }
 }
 
 function concernsNode(group: FailoverGroup, node: string): boolean {

@@ -12,7 +12,7 @@ import type { KubeObject, ResourceType } from "../../src/kube/ports.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { type Metrics, noMetrics } from "../../src/lib/metrics.ts";
 import type { PointerSettings } from "../../src/reconcilers/pointer/deps.ts";
-import { PointerEnqueuer } from "../../src/reconcilers/pointer/enqueue.ts";
+import { ResourceEnqueuer } from "../../src/reconcilers/shared/enqueue.ts";
 import type { PointerKind } from "../../src/reconcilers/pointer/kind.ts";
 import { createPointerReconciler } from "../../src/reconcilers/pointer/reconciler.ts";
 import type { PointerObject, PointerSeen, StatusOf } from "../../src/reconcilers/pointer/seen.ts";
@@ -89,7 +89,7 @@ export class PointerWorld<Obj extends PointerObject, Facts, Write, Keys> {
       settings: { installationNamespace: LEASES, ambientNamespaces: ["*"], isRecoveryPaused: false, ...settings },
     });
     this.loop = new ReconcileLoop(this.reconciler, {}, { ...modules, fence: this.fence });
-    const enqueuer = new PointerEnqueuer(kind.kind, { objects, groups, leases });
+    const enqueuer = new ResourceEnqueuer(kind.kind, { objects, groups, leases });
     const changes = { group: groups, node: nodes, lease: leases, object: objects } as const;
     for (const change of ["group", "node", "lease", "object"] as const) {
       changes[change].onChange((key) => enqueuer.keysFor(change, key).forEach((wanted) => this.loop.enqueue(wanted)));

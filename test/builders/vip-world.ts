@@ -22,7 +22,7 @@ import { noMetrics } from "../../src/lib/metrics.ts";
 import { awsVirtualIpKind } from "../../src/reconcilers/aws-virtual-ip/kind.ts";
 import type { VipSeen, VipWrite } from "../../src/reconcilers/aws-virtual-ip/seen.ts";
 import type { PointerSettings } from "../../src/reconcilers/pointer/deps.ts";
-import { PointerEnqueuer } from "../../src/reconcilers/pointer/enqueue.ts";
+import { ResourceEnqueuer } from "../../src/reconcilers/shared/enqueue.ts";
 import { createPointerReconciler } from "../../src/reconcilers/pointer/reconciler.ts";
 import type { StatusOf } from "../../src/reconcilers/pointer/seen.ts";
 import type { Step } from "../../src/reconcilers/pointer/steps.ts";
@@ -87,7 +87,7 @@ export class VipWorld {
       settings: { installationNamespace: LEASES, ambientNamespaces: ["*"], isRecoveryPaused: false, ...settings },
     });
     this.loop = new ReconcileLoop(this.reconciler, {}, { ...modules, fence: this.fence });
-    const enqueuer = new PointerEnqueuer("AwsVirtualIP", { objects: virtualIPs, groups, leases });
+    const enqueuer = new ResourceEnqueuer("AwsVirtualIP", { objects: virtualIPs, groups, leases });
     const changes = { group: groups, node: nodes, lease: leases, object: virtualIPs } as const;
     for (const change of ["group", "node", "lease", "object"] as const) {
       changes[change].onChange((key) => enqueuer.keysFor(change, key).forEach((wanted) => this.loop.enqueue(wanted)));

@@ -5,7 +5,7 @@ import { LEASE_ANNOTATIONS } from "../../api/session-lease.ts";
 import type { Lease } from "../../api/session-lease.ts";
 import { keyOf, keyText } from "../../kube/ports.ts";
 import type { KubeObject, ObjectKey } from "../../kube/ports.ts";
-import { PointerEnqueuer } from "./enqueue.ts";
+import { ResourceEnqueuer } from "./enqueue.ts";
 
 class Store<T extends KubeObject> {
   readonly objects = new Map<string, T>();
@@ -34,7 +34,7 @@ function named(name: string, address: string): AwsVirtualIP {
 const OURS = { namespace: "ha", name: "awsvip1" };
 
 function setUp(): {
-  enqueuer: PointerEnqueuer;
+  enqueuer: ResourceEnqueuer;
   virtualIPs: Store<AwsVirtualIP>;
   groups: Store<FailoverGroup>;
   leases: Store<Lease>;
@@ -43,7 +43,7 @@ function setUp(): {
   const groups = new Store(aGrantedGroup());
   const leases = new Store<Lease>();
   return {
-    enqueuer: new PointerEnqueuer("AwsVirtualIP", { objects: virtualIPs, groups, leases }),
+    enqueuer: new ResourceEnqueuer("AwsVirtualIP", { objects: virtualIPs, groups, leases }),
     virtualIPs,
     groups,
     leases,

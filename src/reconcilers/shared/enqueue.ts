@@ -1,5 +1,5 @@
 /**
- * Whom a change concerns: from the key of a group, a Node, a session Lease or another object to the pointers of one kind
+ * Whom a change concerns: from the key of a group, a Node, a session Lease or another object to the objects of one kind
  * that must be looked at. Leases are renewed all the time; only a change of the facts they carry counts.
  */
 import type { FailoverGroup } from "../../api/generated/types.ts";
@@ -8,9 +8,9 @@ import { LEASE_ANNOTATIONS } from "../../api/session-lease.ts";
 import type { Lease } from "../../api/session-lease.ts";
 import { keyOf, keyText } from "../../kube/ports.ts";
 import type { ObjectKey } from "../../kube/ports.ts";
-import { lists, placeOf } from "../shared/claims.ts";
-import type { Claimable } from "../shared/claims.ts";
-import type { Cache } from "../shared/sources.ts";
+import { lists, placeOf } from "./claims.ts";
+import type { Claimable } from "./claims.ts";
+import type { Cache } from "./sources.ts";
 
 export type Change = "group" | "node" | "lease" | "object";
 
@@ -20,11 +20,11 @@ export interface EnqueuerSources {
   readonly leases: Cache<Lease>;
 }
 
-export class PointerEnqueuer {
+export class ResourceEnqueuer {
   readonly #kind: ResourceKind;
   readonly #sources: EnqueuerSources;
   readonly #factsByLease = new Map<string, string>();
-  /** Where each object points with, as last told, so that its rivals hear when it goes. */
+  /** What each object points with, as last told, so that its rivals hear when it goes. */
   readonly #places = new Map<string, string>();
 
   constructor(kind: ResourceKind, sources: EnqueuerSources) {
