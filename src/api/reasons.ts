@@ -80,3 +80,22 @@ export function remedyOf(kind: KindName, conditionType: string, reason: string):
   const remedy = reasonText(kind, conditionType, reason)?.remedy ?? "";
   return remedy.startsWith("Nothing") ? "" : remedy;
 }
+
+/**
+ * The reason with the numbers under which people's guides list it: `RouteWrong (56)`, `ActivationTimeout (9/6)`. Where a
+ * number has 100 added for a fault that is only a warning (REQUIREMENTS 5.2), `status` says which of the two it is.
+ */
+export function reasonWithCodes(
+  kind: KindName,
+  conditionType: string,
+  reason: string,
+  status: ReasonText["status"],
+): string {
+  const codes = reasonText(kind, conditionType, reason)?.codes ?? [];
+  const isWarning = (code: string): boolean => Number(code) > WARNING_CODES_ABOVE;
+  const both = codes.some(isWarning) && !codes.every(isWarning);
+  const fitting = both ? codes.filter((code) => isWarning(code) === (status === "Unknown")) : codes;
+  return fitting.length === 0 ? reason : `${reason} (${fitting.join("/")})`;
+}
+
+const WARNING_CODES_ABOVE = 100;

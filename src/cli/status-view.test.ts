@@ -70,6 +70,35 @@ test("a group reads from the headline to where the seconds of the last move went
   `);
 });
 
+test("reasons carry the numbers of people's guides, objects their own words, call times their limit [REQ 5.3.10]", () => {
+  const conditions = [
+    { type: "Ready", status: "False", reason: "RouteWrong", message: "rtb-1 leads to eni-2", lastTransitionTime: "" },
+    { type: "Observed", status: "False", reason: "CallTimeout", message: "no answer in 5s", lastTransitionTime: "" },
+    { type: "PreflightOK", status: "True", reason: "Passed", message: "", lastTransitionTime: "" },
+  ] as const;
+  const vip = {
+    kind: "AwsVirtualIP",
+    metadata: { name: "awsvip1" },
+    spec: { timeouts: { call: "5s" } },
+    status: { conditions, callTime: { p99: "180ms" } },
+  } as const;
+  const failed = [{ name: "awsvip1", kind: "AwsVirtualIP", state: "Failed", reason: "RouteWrong" }];
+  const zone = { type: "ZoneAvailable", reason: "CallTimeout", message: "no answer", lastTransitionTime: "" };
+  const shown = (status: "Unknown" | "False") => {
+    const own = { ...group.status, resources: failed, conditions: [{ ...zone, status }] };
+    return renderGroup({ ...group, status: own } as unknown as FailoverGroup, 0, [vip]);
+  };
+  expect(shown("Unknown").slice(1, 4)).toEqual([
+    "  ! ZoneAvailable: CallTimeout (106). no answer",
+    "  ! awsvip1: Ready: RouteWrong (56). rtb-1 leads to eni-2",
+    "  ! awsvip1: Observed: CallTimeout (106). no answer in 5s",
+  ]);
+  expect(shown("False")[1]).toBe("  ! ZoneAvailable: CallTimeout (6). no answer");
+  expect(shown("False").find((line) => line.startsWith("  awsvip1"))).toMatch(
+    /awsvip1 +AwsVirtualIP +Failed +RouteWrong \(56\) +0 +180ms of 5s/,
+  );
+});
+
 test("a group that nobody reconciled yet says so", () => {
   const { status: _status, ...fresh } = group;
   expect(renderGroup(fresh, 0)[0]).toBe("ha/failover1  Unknown on no member  not yet reconciled");

@@ -2,7 +2,9 @@
  * What `understudy status` prints for a group: where it is, who could take it over, what is wrong and what to do,
  * and where the seconds of the last move went. Pure: object and wall clock in, lines out.
  */
-import type { Condition, FailoverGroup, Move, MoveSteps } from "../api/generated/types.ts";
+import type { CallTime, Condition, FailoverGroup, Move, MoveSteps } from "../api/generated/types.ts";
+import { isKindName, type KindName, type ResourceKind } from "../api/kinds.ts";
+import { reasonWithCodes } from "../api/reasons.ts";
 import { formatDuration } from "../lib/duration.ts";
 import { renderTable } from "./table.ts";
 
@@ -21,7 +23,16 @@ const BAD_WHEN_TRUE: readonly string[] = ["Stalled", "Paused"];
 /** Conditions that only explain what another one already says. */
 const SILENT: readonly string[] = ["Reconciling"];
 
-export function renderGroup(group: FailoverGroup, wallMs: number): string[] {
+/** An object that a group lists, as far as its own words are worth repeating. */
+export interface ResourceObject {
+  readonly kind: ResourceKind;
+  readonly metadata: { readonly name: string };
+  readonly spec?: { readonly timeouts?: { readonly call?: string } };
+  readonly status?: { readonly conditions?: readonly Condition[]; readonly callTime?: CallTime };
+}
+
+/** `objects`: those of the group that could be read. */
+export function renderGroup(group: FailoverGroup, wallMs: number, objects: readonly ResourceObject[] = []): string[] {
   const { status } = group;
   const lines = [headline(group, wallMs)];
   const { hold, operation, target } = status ?? {};
@@ -29,8 +40,9 @@ export function renderGroup(group: FailoverGroup, wallMs: number): string[] {
     lines.push(`  held       ${hold.reason}: ${hold.message ?? ""} (understudy.dev/start ends it)`);
   if (target !== undefined) lines.push(`  moving     to ${target.node} (${target.cause})`);
   if (operation !== undefined) lines.push(`  operation  ${operation.verb} ${operation.value}`);
-  lines.push(...problems(status?.conditions ?? []).map((problem) => `  ! ${problem}`));
-  lines.push("", ...memberLines(group), "", ...resourceLines(group));
+  lines.push(...problems("FailoverGroup", status?.conditions ?? []).map((problem) => `  ! ${problem}`));
+  lines.push(...objects.flatMap(objectProblems).map((problem) => `  ! ${problem}`));
+  lines.push("", ...memberLines(group), "", ...resourceLines(group, objects));
   const [newest] = status?.history ?? [];
   const move = status?.history?.find((entry) => entry.to !== undefined);
   if (newest !== undefined) lines.push("");
@@ -53,13 +65,24 @@ function headline(group: FailoverGroup, wallMs: number): string {
 }
 
 /** What a person should read, worst first: condition, reason and message with its remedy. */
-function problems(conditions: readonly Condition[]): string[] {
+function problems(kind: KindName, conditions: readonly Condition[]): string[] {
   return conditions
     .filter(
       ({ type, status }) =>
         !SILENT.includes(type) && (BAD_WHEN_TRUE.includes(type) ? status === "True" : status !== "True"),
     )
-    .map(({ type, reason, message }) => `${type}: ${reason}${message === "" ? "" : `. ${message}`}`);
+    .map(({ type, status, reason, message }) => {
+      const named = reasonWithCodes(kind, type, reason, status);
+      return `${type}: ${named}${message === "" ? "" : `. ${message}`}`;
+    });
+}
+
+/** What an object says itself; while it is not up, the group says why. */
+const QUIET: readonly string[] = ["Inactive", "NotInGroup", "Activating", "Deactivating"];
+
+function objectProblems({ kind, metadata, status }: ResourceObject): string[] {
+  const own = (status?.conditions ?? []).filter(({ type, reason }) => type !== "Ready" || !QUIET.includes(reason));
+  return problems(kind, own).map((problem) => `${metadata.name}: ${problem}`);
 }
 
 function memberLines(group: FailoverGroup): string[] {
@@ -83,20 +106,34 @@ function memberLines(group: FailoverGroup): string[] {
   );
 }
 
-function resourceLines(group: FailoverGroup): string[] {
+function resourceLines(group: FailoverGroup, objects: readonly ResourceObject[]): string[] {
   const states = new Map((group.status?.resources ?? []).map((resource) => [resource.name, resource]));
   const rows = group.spec.resources.map((resource) => {
     const name = resource.name;
     const state = states.get(name);
+    const object = objects.find(({ kind, metadata }) => kind === resource.kind && metadata.name === name);
     return [
       name,
       resource.kind ?? "exec",
       state?.state ?? "Unknown",
-      state?.reason ?? "",
+      state?.reason === undefined ? "" : codedReason(resource.kind, state.reason),
       String(state?.reactivations ?? 0),
+      callTimeOf(object),
     ];
   });
-  return renderTable([["RESOURCE", "KIND", "STATE", "REASON", "REPAIRS"], ...rows], "  ");
+  const hasCalls = rows.some((row) => row.at(-1) !== "");
+  const table = [["RESOURCE", "KIND", "STATE", "REASON", "REPAIRS", "CALL P99"], ...rows];
+  return renderTable(hasCalls ? table : table.map((row) => row.slice(0, -1)), "  ");
+}
+
+function codedReason(kind: string | undefined, reason: string): string {
+  return kind !== undefined && isKindName(kind) ? reasonWithCodes(kind, "Ready", reason, "False") : reason;
+}
+
+/** The measured time beside what is allowed: a timeout below it is the most common fault of all. */
+function callTimeOf(object: ResourceObject | undefined): string {
+  const { p99 } = object?.status?.callTime ?? {};
+  return p99 === undefined ? "" : `${p99} of ${object?.spec?.timeouts?.call ?? "?"}`;
 }
 
 /** An operation that moved nothing, such as a pause or what was refused; it must not hide the last move. */

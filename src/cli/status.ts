@@ -1,6 +1,6 @@
 /** `understudy status`: groups with their members, resources and last move, once or as they change. */
 import type { Command } from "commander";
-import { FAILOVER_GROUP } from "../api/kinds.ts";
+import { FAILOVER_GROUP, KINDS } from "../api/kinds.ts";
 import type { FailoverGroup } from "../api/generated/types.ts";
 import { systemClock } from "../host/system-clock.ts";
 import { systemRandom } from "../host/system-random.ts";
@@ -8,7 +8,7 @@ import { Informer } from "../kube/informer.ts";
 import { silentLog } from "../lib/log.ts";
 import { noMetrics } from "../lib/metrics.ts";
 import { type ClusterOptions, explainFailure, openFor, type OpenedCluster, withClusterFlags } from "./cluster.ts";
-import { renderGroup } from "./status-view.ts";
+import { renderGroup, type ResourceObject } from "./status-view.ts";
 
 interface StatusOptions extends ClusterOptions {
   readonly watch?: boolean;
@@ -53,7 +53,7 @@ async function runStatus(name: string | undefined, options: StatusOptions): Prom
       console.error(`understudy status: no group ${name ?? ""} in namespace ${cluster.namespace}`);
       return 2;
     }
-    console.log(render(groups, options));
+    console.log(render(groups, options, await readObjects(cluster, groups)));
     return groups.every(isReady) ? 0 : 1;
   } catch (thrown) {
     console.error(`understudy status: ${explainFailure(thrown)}`);
@@ -77,10 +77,27 @@ async function readGroups(
   return [...list.items];
 }
 
-function render(groups: readonly FailoverGroup[], options: StatusOptions): string {
+type Objects = ReadonlyMap<FailoverGroup, readonly ResourceObject[]>;
+
+/** What the groups list, as far as it can be read: without it there is still the groups' own word. */
+async function readObjects({ kube }: OpenedCluster, groups: readonly FailoverGroup[]): Promise<Objects> {
+  const read = async (group: FailoverGroup): Promise<ResourceObject[]> => {
+    const { namespace = "" } = group.metadata;
+    const found = group.spec.resources.map(async ({ kind, name }) => {
+      if (kind === undefined) return [];
+      const object = await kube.get(KINDS[kind], { namespace, name }).catch(() => undefined);
+      return object === undefined ? [] : [{ ...object, kind } as ResourceObject];
+    });
+    return (await Promise.all(found)).flat();
+  };
+  return new Map(await Promise.all(groups.map(async (group) => [group, await read(group)] as const)));
+}
+
+function render(groups: readonly FailoverGroup[], options: StatusOptions, objects: Objects): string {
   if (options.output === "json") return JSON.stringify(groups.length === 1 ? groups[0] : { items: groups }, null, 2);
   if (groups.length === 0) return "No groups here. -A looks in all namespaces; examples/ has some to apply.";
-  return groups.map((group) => renderGroup(group, systemClock.wallMs()).join("\n")).join("\n\n");
+  const wallMs = systemClock.wallMs();
+  return groups.map((group) => renderGroup(group, wallMs, objects.get(group)).join("\n")).join("\n\n");
 }
 
 function isReady(group: FailoverGroup): boolean {
@@ -96,9 +113,10 @@ async function watchGroups(cluster: OpenedCluster, name: string | undefined, opt
   );
   const groups = (): FailoverGroup[] =>
     informer.list().filter((group) => name === undefined || group.metadata.name === name);
-  const draw = (): void => {
+  const draw = async (): Promise<void> => {
     const prefix = process.stdout.isTTY && options.output === "text" ? CLEAR_SCREEN : "";
-    console.log(prefix + render(groups(), options));
+    const shown = groups();
+    console.log(prefix + render(shown, options, await readObjects(cluster, shown)));
   };
   let isDrawPending = false;
   const redrawSoon = (): void => {
@@ -106,12 +124,12 @@ async function watchGroups(cluster: OpenedCluster, name: string | undefined, opt
     isDrawPending = true;
     systemClock.setTimer(REDRAW_MS, () => {
       isDrawPending = false;
-      draw();
+      void draw();
     });
   };
   informer.start();
   await informer.synced;
-  draw();
+  await draw();
   informer.onChange(redrawSoon);
   await new Promise<void>((resolve) => {
     process.once("SIGINT", resolve);
