@@ -96,7 +96,7 @@ describe("real sockets", () => {
     expect(await ending(connect(open.port, "127.0.0.1"))).toBe("ECONNREFUSED");
   });
 
-  test("a prober outside the source ranges is reset", async () => {
+  test("a prober outside the source ranges is reset [REQ 5.1 LB probe port behaviour]", async () => {
     const open = await real().open({ port: await freePort(), sourceRanges: ["10.0.0.0/8"], onLost: nothing });
     expect(await ending(connect(open.port, "127.0.0.1"))).toBe("ECONNRESET");
     open.close();
