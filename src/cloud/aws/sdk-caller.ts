@@ -86,7 +86,9 @@ export class SdkCaller {
     options.beforeSend?.();
     const sentAtMs = clock.monotonicMs();
     try {
-      const answer = await this.#within(action, endsAtMs - sentAtMs, (signal) => sendOnce(kind, signal, send));
+      const answer = await this.#within(action, endsAtMs - sentAtMs, (signal) =>
+        this.#sendOnce(action, kind, signal, send),
+      );
       limiter.answered(kind);
       this.#record(action, sentAtMs, "ok");
       return answer;
@@ -99,6 +101,27 @@ export class SdkCaller {
       if (error.code === "Throttled") limiter.throttled(kind);
       this.#record(action, sentAtMs, error.code);
       throw error;
+    }
+  }
+
+  /** A write once; a read a second time when its kept-alive connection turned out to be closed, out of the same budget. */
+  async #sendOnce<T>(
+    action: string,
+    kind: CallKind,
+    signal: AbortSignal,
+    send: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await send(signal);
+    } catch (thrown) {
+      if (kind !== "read" || signal.aborted || !isCutConnection(thrown)) throw thrown;
+      try {
+        await this.#modules.limiter.admit(kind, action, this.#readPatienceMs);
+      } catch {
+        // No budget for a second try: what is known is how the first one ended.
+        throw thrown;
+      }
+      return await send(signal);
     }
   }
 
@@ -123,14 +146,5 @@ export class SdkCaller {
         .then(resolve, reject)
         .finally(() => timer.cancel());
     });
-  }
-}
-
-async function sendOnce<T>(kind: CallKind, signal: AbortSignal, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  try {
-    return await send(signal);
-  } catch (thrown) {
-    if (kind !== "read" || signal.aborted || !isCutConnection(thrown)) throw thrown;
-    return await send(signal);
   }
 }

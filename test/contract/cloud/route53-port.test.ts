@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { createRoute53Client } from "../../../src/cloud/aws/route53-client.ts";
+import { createRoute53Client, ROUTE53_CALL_LIMITS } from "../../../src/cloud/aws/route53-client.ts";
 import type { Route53SdkClient } from "../../../src/cloud/aws/route53-client.ts";
 import type { AwsClientOptions } from "../../../src/cloud/aws/sdk-caller.ts";
 import { CloudError } from "../../../src/cloud/errors.ts";
@@ -141,6 +141,17 @@ describe("the SDK adapter of Route 53 when things go wrong", () => {
     const change = port.changeRecords(ZONE_ID, [{ action: "DELETE", record: wanted }], { ...CALL, beforeSend });
     expect(await failure(change)).toBe("Error: no longer leading");
     expect(endpoint.calls.get("ChangeResourceRecordSets")).toBe(1);
+  });
+
+  it("stays within its budget when connections are cut and reads are sent again", async () => {
+    const { endpoint } = await emulator({ requestsPerSecond: 5 });
+    const port = await client({ endpoint: endpoint.url }, ROUTE53_CALL_LIMITS);
+    endpoint.faults.inject({ outcome: { type: "unreachable" } });
+    const reads = Array.from({ length: 5 }, () => failure(port.hostedZone(ZONE_ID, CALL)));
+    const change = failure(port.changeRecords(ZONE_ID, [{ action: "CREATE", record: wanted }], CALL));
+    await Promise.all([...reads, change]);
+    expect(endpoint.calls.get("GetHostedZone")).toBeGreaterThan(5);
+    expect(endpoint.busiestSecond()).toBeLessThanOrEqual(5);
   });
 
   it("is told of a sixth request within a second as of throttling", async () => {
