@@ -38,6 +38,8 @@ export interface PointerWorldOptions<Obj extends PointerObject, Facts, Write, Ke
   readonly spec: object;
   readonly nodes: readonly { readonly name: string; readonly spec?: object; readonly status?: object }[];
   readonly group?: Partial<FailoverGroupSpec>;
+  /** False: the test adds the group. */
+  readonly withGroup?: boolean;
   /** Secrets of the namespace, by name: keys in plain text. */
   readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly settings?: Partial<PointerSettings>;
@@ -103,7 +105,7 @@ export class PointerWorld<Obj extends PointerObject, Facts, Write, Keys> {
     for (const { name, ...rest } of options.nodes) await world.kube.create(NODE, { metadata: { name }, ...rest });
     for (const [name, keys] of Object.entries(options.secrets ?? {})) await world.putSecret(name, keys);
     await world.addObject(options.name, options.spec);
-    await world.addGroup(options.kind.kind, options.group);
+    if (options.withGroup !== false) await world.addGroup(options.kind.kind, options.group);
     for (const informer of world.#informers) informer.start();
     world.loop.start();
     await world.clock.advance(0);

@@ -1,13 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { VipWorld } from "../../../test/builders/vip-world.ts";
+import { makeVipWorld, type VipWorld, type VipWorldOptions } from "../../../test/builders/vip-world.ts";
 import { type Reason, remedyOf } from "../../api/reasons.ts";
 import type { CloudErrorCode } from "../../cloud/errors.ts";
 
-type Options = NonNullable<Parameters<typeof VipWorld.create>[0]>;
-
 interface BadConfiguration {
   readonly what: string;
-  readonly options?: Options;
+  readonly options?: VipWorldOptions;
   /** The cloud as it is before anybody looks. */
   readonly cloud?: (world: VipWorld["cloud"]) => void;
   /** Calls that fail, by action. */
@@ -124,22 +122,23 @@ const CONFIGURATIONS: readonly BadConfiguration[] = [
 
 const worlds: VipWorld[] = [];
 afterEach(async () => {
-  await Promise.all(worlds.splice(0).map((world) => world.close()));
+  await Promise.all(worlds.splice(0).map(({ world }) => world.close()));
 });
 
 describe("preflight of a virtual IP says why and what to do for", () => {
   it.each(CONFIGURATIONS.map((bad) => [bad.what, bad] as const))("%s", async (_what, bad) => {
-    const world = await VipWorld.create({ ...bad.options, withGroup: false });
-    worlds.push(world);
-    bad.cloud?.(world.cloud);
-    for (const [action, code] of Object.entries(bad.failing ?? {})) world.ec2.fail(action, { code }, 1_000);
-    await world.addGroup("failover1", ["awsvip1"], bad.options?.group);
-    await world.clock.advance(1_000);
+    const made = await makeVipWorld({ ...bad.options, withGroup: false });
+    worlds.push(made);
+    const { world, cloud, ec2, clock, callsOf, addGroup } = made;
+    bad.cloud?.(cloud);
+    for (const [action, code] of Object.entries(bad.failing ?? {})) ec2.fail(action, { code }, 1_000);
+    await addGroup("failover1", ["awsvip1"], bad.options?.group);
+    await clock.advance(1_000);
     expect(await world.verdict("PreflightOK")).toBe(`False ${bad.reason}`);
     const message = (await world.condition("PreflightOK"))?.message ?? "";
     for (const part of bad.says) expect(message).toContain(part);
     expect(remedyOf("AwsVirtualIP", "PreflightOK", bad.reason)).not.toBe("");
-    expect(world.callsOf("ReplaceRoute")).toBe(0);
+    expect(callsOf("ReplaceRoute")).toBe(0);
   });
 
   it("has at least ten of them", () => {
@@ -147,19 +146,20 @@ describe("preflight of a virtual IP says why and what to do for", () => {
   });
 
   it("an entry of a stranger is drift, not sharing, once the address was ours", async () => {
-    const world = await VipWorld.create();
-    worlds.push(world);
+    const made = await makeVipWorld();
+    worlds.push(made);
+    const { world, cloud, clock, targets } = made;
     await world.activate("node1", 1);
-    await world.clock.advance(10_000);
+    await clock.advance(10_000);
     await world.revoke(1);
-    const { ec2, table1, subnet1 } = world.cloud;
+    const { ec2, table1, subnet1 } = cloud;
     const { networkInterfaceId } = ec2.createNetworkInterface({ subnetId: subnet1 });
     ec2.createInstance({ name: "stranger", networkInterfaceIds: [networkInterfaceId] });
     ec2.replaceRoute(table1, "10.1.0.20/32", { type: "networkInterface", networkInterfaceId });
-    await world.clock.advance(20_000);
+    await clock.advance(20_000);
     expect(await world.verdict("PreflightOK")).toBe("True Passed");
     await world.activate("node2", 2);
-    await world.clock.advance(10);
-    expect(new Set(world.targets())).toEqual(new Set(["eni-00000002"]));
+    await clock.advance(10);
+    expect(new Set(targets())).toEqual(new Set(["eni-00000002"]));
   });
 });

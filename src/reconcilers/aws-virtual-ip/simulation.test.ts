@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { pick, PointerStorm } from "../../../test/builders/pointer-storm.ts";
-import { VipWorld } from "../../../test/builders/vip-world.ts";
+import { makeVipWorld } from "../../../test/builders/vip-world.ts";
 import { seededRandom } from "../../../test/fakes/seeded-random.ts";
 
 const SEEDS = Array.from({ length: 12 }, (_, index) => index + 1);
@@ -13,8 +13,7 @@ const TIMEOUTS = { call: "1s", activate: "10s", deactivate: "10s" };
 
 describe("under a storm of faults", () => {
   it.each(SEEDS)("seed %i: no route towards anybody but the holder, and all of them in the end", async (seed) => {
-    const world = await VipWorld.create({ spec: { timeouts: TIMEOUTS } });
-    const { clock, ec2, cloud } = world;
+    const { world, clock, ec2, cloud, targets } = await makeVipWorld({ spec: { timeouts: TIMEOUTS } });
     const enis: Readonly<Record<string, string>> = { node1: cloud.eni1, node2: cloud.eni2 };
     const storm = new PointerStorm(
       {
@@ -41,9 +40,9 @@ describe("under a storm of faults", () => {
     await storm.calm();
     expect(violations).toEqual([]);
     const eni = enis[storm.holder ?? ""];
-    expect(world.targets()).toEqual([eni, eni, eni]);
+    expect(targets()).toEqual([eni, eni, eni]);
     expect(await world.verdict("Ready")).toBe("True Active");
-    expect((await world.vip()).status?.active).toEqual({ node: storm.holder, epoch: storm.epoch });
+    expect((await world.object()).status?.active).toEqual({ node: storm.holder, epoch: storm.epoch });
     await world.close();
   });
 });
