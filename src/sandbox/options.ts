@@ -8,6 +8,7 @@ import type { SandboxMode } from "./network/fabric.ts";
 export const SCENARIOS = [
   "aws-virtual-ip",
   "aws-elastic-ip",
+  "aws-dns",
   "azure-public-lb",
   "azure-internal-lb",
   "azure-internal-lb-dsr",

@@ -1,5 +1,6 @@
 /** Every scenario by its name. */
 import type { ScenarioName } from "../options.ts";
+import { AWS_DNS_SCENARIO } from "./aws-dns.ts";
 import { AWS_ELASTIC_IP_SCENARIO } from "./aws-elastic-ip.ts";
 import { AWS_VIRTUAL_IP_SCENARIO } from "./aws-virtual-ip.ts";
 import { AZURE_INTERNAL_LB_DSR_SCENARIO } from "./azure-internal-lb-dsr.ts";
@@ -11,6 +12,7 @@ import type { Scenario } from "./scenario.ts";
 
 export const SCENARIO_CATALOGUE: Readonly<Record<ScenarioName, Scenario>> = {
   "aws-virtual-ip": AWS_VIRTUAL_IP_SCENARIO,
+  "aws-dns": AWS_DNS_SCENARIO,
   "aws-elastic-ip": AWS_ELASTIC_IP_SCENARIO,
   "azure-public-lb": AZURE_PUBLIC_LB_SCENARIO,
   "azure-internal-lb": AZURE_INTERNAL_LB_SCENARIO,

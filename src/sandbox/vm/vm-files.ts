@@ -39,6 +39,8 @@ export interface ServiceSettings {
   readonly marker: string;
   /** The Node binary to run it with. */
   readonly nodePath: string;
+  /** Name servers of the machine's own resolver; omitted: it has none. */
+  readonly nameServers?: readonly string[];
 }
 
 /** Installs a machine's disk: once. */
@@ -58,6 +60,8 @@ export function installVm(files: VmFiles, service: ServiceSettings, watchdogTime
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name}='${value}'\n`);
   writeFileSync(join(programs, "app.conf"), `${lines.join("")}export ${service.marker}\n`);
+  const nameServers = (service.nameServers ?? []).map((address) => `nameserver ${address}\n`);
+  writeFileSync(join(files.root, "etc/resolv.conf"), nameServers.join(""));
   mkdirSync(files.watchdogSysfs, { recursive: true });
   writeFileSync(join(files.watchdogSysfs, "timeout"), `${watchdogTimeoutMs / 1_000}\n`);
   wipeVolatile(files, "00000000-0000-0000-0000-000000000000");

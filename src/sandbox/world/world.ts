@@ -286,7 +286,10 @@ export class World implements Ground {
     const address = this.site.serviceAddress(vm.name);
     const { port } = this.site.service;
     const { watchdogTimeoutMs } = this.timings;
-    installVm(files, { node: vm.name, address, port, marker, nodePath: process.execPath }, watchdogTimeoutMs);
+    // A resolver file names addresses only, and port 53 is the machine's own in loopback mode.
+    const nameServers = this.mode === "namespaces" ? this.topology.resolvers : [];
+    const service = { node: vm.name, address, port, marker, nodePath: process.execPath, nameServers };
+    installVm(files, service, watchdogTimeoutMs);
     this.#files.set(vm.name, files);
     const agent = sites.agentArgv(this.site, vm.name, files, this.config.options.profile);
     const parts = machineParts(
