@@ -157,13 +157,39 @@ function heal(world: World, nemesis: Nemesis, random: Random): void {
 
 const STABLE_MS = 1_500;
 
+/** A machine that was stopped as proof stays off when the limit of fencing is reached: the group says so, and asks for help. */
+function isPersonCalled(world: World): boolean {
+  return world.groups.some(({ name }) =>
+    world
+      .group(name)
+      .status?.conditions?.some(
+        ({ type, status, reason }) => type === "Stalled" && status === "True" && reason === "FenceUnproven",
+      ),
+  );
+}
+
+function startMachines(world: World): void {
+  for (const [index, vm] of world.vms.entries()) {
+    if (!vm.isStoppedByCloud) continue;
+    world.trace.note("user", `--- starts ${vm.node}`);
+    world.cloud.startMachine(index + 1);
+  }
+}
+
 async function converge(world: World): Promise<void> {
   const { checkers, scheduler, options } = world;
   // A boot, its wait for forgotten promises, a whole failover, and the retries of whatever backs off.
   const boundMs = 26_000 + 4 * revokeWaitMs(options.timings) + (options.isFenced ? 20_000 : 0);
   const endMs = scheduler.nowMs + boundMs;
   while (scheduler.stopped === undefined) {
-    const isDone = await world.until(() => checkers.troubles().length === 0, endMs - scheduler.nowMs, 100);
+    const isDone = await world.until(
+      () => {
+        if (isPersonCalled(world)) startMachines(world);
+        return checkers.troubles().length === 0;
+      },
+      endMs - scheduler.nowMs,
+      100,
+    );
     if (scheduler.stopped !== undefined) return;
     if (!isDone) return checkers.violate("no-convergence", checkers.troubles().join("; "));
     await world.run(STABLE_MS);

@@ -77,6 +77,8 @@ export class SimVm {
   isStoppedByCloud = false;
   /** True time at which it was last without power. */
   lastOffMs = Number.NEGATIVE_INFINITY;
+  /** It was paused together with its watchdog: no rule of timing covers what it still has when it goes on (DESIGN 4.11). */
+  isBeyondWatchdog = false;
   /** True time at which its application could be killed again. */
   lastStuckMs = Number.NEGATIVE_INFINITY;
   readonly #options: VmOptions;

@@ -15,7 +15,7 @@ export interface GrantFacts {
 }
 
 /** For those who wait for the right moment. */
-export type Moment = "grant" | "revoke" | "report";
+export type Moment = "grant" | "revoke" | "report" | "active";
 
 export class Grants {
   readonly #world: World;
@@ -45,6 +45,7 @@ export class Grants {
     const reported = (of: FailoverGroup | undefined): string =>
       (of?.status?.reports ?? []).map(({ node, state, epoch }) => `${node} ${state} ${epoch}`).join();
     if (reported(group) !== reported(before)) this.#tell("report", group.metadata.name);
+    if (isActive(group) && !isActive(before)) this.#tell("active", group.metadata.name);
     const active = group.status?.active;
     const { name } = group.metadata;
     const last = this.of(name).at(-1);
@@ -133,4 +134,13 @@ export class Grants {
 
 function endOf(lease: Lease | undefined): string | undefined {
   return lease?.metadata.annotations?.[LEASE_ANNOTATIONS.ended];
+}
+
+/** The member that is granted it says that everything is up. */
+function isActive(group: FailoverGroup | undefined): boolean {
+  const { active, reports } = group?.status ?? {};
+  return (
+    reports?.some(({ node, state, epoch }) => node === active?.node && state === "Active" && epoch === active.epoch) ===
+    true
+  );
 }

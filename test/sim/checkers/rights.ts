@@ -84,7 +84,7 @@ export class Rights {
     this.#nextLookMs = nowMs + LOOK_MS;
     for (const vm of this.#world.vms) {
       const right = this.#rights.get(vm.node);
-      if (right === undefined) continue;
+      if (right === undefined || vm.isBeyondWatchdog) continue;
       for (const group of this.#world.groups) if (hasFootprint(vm, group)) this.#checkAge(vm, group, right, nowMs);
     }
   }
@@ -92,6 +92,7 @@ export class Rights {
   /** No watchdog, and its guard was kept from running beyond its right: nothing ends what runs (DESIGN 4.2). */
   isUnguarded(vm: SimVm): boolean {
     const right = this.#rights.get(vm.node);
+    if (vm.isBeyondWatchdog) return true;
     if (vm.kernel.watchdog !== undefined || right === undefined) return false;
     const { nowMs } = this.#world.scheduler;
     const sinceMs = Math.max(...this.#world.groups.map((group) => this.#prolongedAt(vm, group, right)));

@@ -30,11 +30,22 @@ export class WatchdogDevice {
   }
 
   restart(): void {
+    this.#startFor(this.timeoutMs);
+  }
+
+  #startFor(leftMs: number): void {
     this.stop();
-    this.#entry = this.#machine.scheduler.after(this.timeoutMs, () => {
+    this.#entry = this.#machine.scheduler.after(leftMs, () => {
       this.#entry = undefined;
       this.onFire();
     });
+  }
+
+  /** Its clock stands still, as in a pause of the whole machine; `go` lets it go on. */
+  pause(): { readonly go: () => void } {
+    const { leftMs, isRunning } = this;
+    this.stop();
+    return { go: () => (isRunning ? this.#startFor(leftMs) : undefined) };
   }
 
   stop(): void {

@@ -134,6 +134,8 @@ export class Nemesis {
         machine.freeze({ stopsMonotonic: what.stopsMonotonic });
         return { on: node, undo: () => (machine.boot === boot ? machine.thaw() : undefined) };
       }
+      case "pause-machine":
+        return this.#pauseMachine(this.#vm(what.target), what.stopsMonotonic);
       case "stall-guard": {
         const vm = this.#vm(what.target);
         const { after, forMs: durationMs, isMachineWide } = what;
@@ -295,6 +297,22 @@ export class Nemesis {
     for (const [from, to] of pairs) network.cut(from, to);
     return () => {
       for (const [from, to] of pairs) network.heal(from, to);
+    };
+  }
+
+  #pauseMachine(vm: SimVm, stopsMonotonic: boolean): { readonly on: string; readonly undo: Undo } {
+    const { machine, node } = vm;
+    const { boot } = machine;
+    const device = vm.kernel.watchdog?.pause();
+    machine.freeze({ stopsMonotonic });
+    vm.isBeyondWatchdog = true;
+    return {
+      on: node,
+      undo: () => {
+        if (machine.boot !== boot) return;
+        device?.go();
+        machine.thaw();
+      },
     };
   }
 

@@ -14,9 +14,9 @@ export interface Fault {
 
 /**
  * `grant`: a group is granted to anybody; `revoke`: a session is ended by the leader; `report`: a member reports another
- * state; `activation`: something comes up or goes down on a host.
+ * state; `active`: the member that is granted a group reports it up; `activation`: something comes up or goes down on a host.
  */
-export type Trigger = "grant" | "revoke" | "report" | "activation";
+export type Trigger = "grant" | "revoke" | "report" | "active" | "activation";
 
 /** Who is meant, at the moment when it happens. */
 export type Target = "active" | "standby" | "any" | "first" | "second";
@@ -32,6 +32,13 @@ export type FaultKind =
   | { readonly kind: "pause-guard"; readonly target: Target; readonly forMs: number }
   | { readonly kind: "pause-worker"; readonly target: Target; readonly forMs: number }
   | { readonly kind: "freeze-vm"; readonly target: Target; readonly forMs: number; readonly stopsMonotonic: boolean }
+  /** The hypervisor pauses the machine and its watchdog with it. */
+  | {
+      readonly kind: "pause-machine";
+      readonly target: Target;
+      readonly forMs: number;
+      readonly stopsMonotonic: boolean;
+    }
   | {
       readonly kind: "stall-guard";
       readonly target: Target;

@@ -127,7 +127,7 @@ export const THEMES: Readonly<Record<string, Theme>> = {
 
   /** The leader stops in the middle of a move and goes on when another has followed it. */
   "leader-stops-in-a-move": {
-    shape: { controllers: 2 },
+    shape: { controllers: 2, groups: 1 },
     faults: (random) => [
       {
         atMs: 0,
@@ -144,9 +144,9 @@ export const THEMES: Readonly<Record<string, Theme>> = {
       { atMs: 10, what: { kind: "move" } },
       {
         // Between the report that it is up and the write of its pointer the leader reads the group once more.
-        atMs: between(random, 60, 160),
-        on: "report",
-        afterMs: between(random, 2, 30),
+        atMs: 20,
+        on: "active",
+        afterMs: between(random, 0, 30),
         what: { kind: "pause-leader", forMs: between(random, 4_500, 9_000) },
       },
       ...sometimes(random, 0.3, () => ({

@@ -83,6 +83,12 @@ export class SimCloud {
     return { providerId: `aws:///${REGION}a/${instanceId}`, eniId };
   }
 
+  /** A person does it. One that is being stopped or started is left to itself. */
+  startMachine(index: number): void {
+    const instance = this.ec2.state.instances.get(`i-0000000${index}`);
+    if (instance?.state === "stopped") this.ec2.startInstance(instance.instanceId);
+  }
+
   addRoute(address: string, eniId: string): void {
     this.ec2.createRoute(this.#table, `${address}/32`, { type: "networkInterface", networkInterfaceId: eniId });
   }

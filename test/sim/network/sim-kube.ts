@@ -28,6 +28,7 @@ import { type Matches, parseFieldSelector, parseLabelSelector } from "../../../s
 import { StatusError } from "../../../src/sandbox/apiserver/status-error.ts";
 import { storeKey } from "../../../src/sandbox/apiserver/store.ts";
 import { shared } from "./api-server.ts";
+import { LEADER_LEASE } from "../names.ts";
 import { API } from "./network.ts";
 import { lost, type ServedWrite, type SimKubeModules } from "./kube-modules.ts";
 import { SimWatch } from "./sim-watch.ts";
@@ -37,8 +38,6 @@ export interface SimKubeOptions {
   readonly fieldManager: string;
 }
 
-/** The election's; all other Leases are of sessions. */
-const LEADER_LEASE = "understudy-controller";
 const EVENTS = "events";
 
 type Verb = "get" | "list" | "watch" | ServedWrite["verb"];
