@@ -123,7 +123,26 @@ describe("the record of an AzureDns", () => {
     await world.clock.advance(120_000);
     expect(await world.verdict("Ready")).toBe("False RecordMissing");
     expect((await world.condition("Ready"))?.message).toContain("RecordSets.CreateOrUpdate");
+    expect(await world.verdict("Stalled")).toBe("True NeedsOperator");
+    world.dns.failures.clear();
+    await world.clock.advance(60_000);
+    expect(await world.verdict("Stalled")).toBe("-");
+    expect(await world.verdict("Ready")).toBe("True Active");
   });
+
+  it.each(["EndpointUnreachable", "CallTimeout", "Throttled", "CallFailed"] as const)(
+    "that cannot be repaired because of an outage (%s) is no reason to move [REQ 5.3.9]",
+    async (code) => {
+      const world = await start();
+      await world.activate("node1", 1);
+      await world.clock.advance(20_000);
+      world.dns.failures.set("RecordSets.CreateOrUpdate", code);
+      world.change(() => undefined);
+      await world.clock.advance(300_000);
+      expect(await world.verdict("Ready")).toBe("False RecordMissing");
+      expect(await world.verdict("Stalled")).toBe("-");
+    },
+  );
 
   it("keeps the address of a new TTL until the next write", async () => {
     const world = await start();

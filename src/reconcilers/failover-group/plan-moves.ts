@@ -114,9 +114,10 @@ function considerFailure(draft: Draft, grant: Grant, resources: readonly JoinedR
   return true;
 }
 
-/** A pointer that its reconciler still repairs: moving the group would not help. */
+/** A pointer that its reconciler still repairs: moving the group would not help. A refused repair is the group's to deal with. */
 function isBeingRewritten(resource: JoinedResource): boolean {
-  return resource.failedHalf === "cloud" && !ATTEMPT_FAILED.includes(resource.reason ?? "");
+  const isOver = resource.isStalled === true || ATTEMPT_FAILED.includes(resource.reason ?? "");
+  return resource.failedHalf === "cloud" && !isOver;
 }
 
 /** A simulated fault survives every repair in place; they are counted at the pace of a monitor. False: none is left. */

@@ -84,3 +84,20 @@ describe("a simulated fault", () => {
     },
   );
 });
+
+describe("a pointer that is wrong", () => {
+  const withStalled = (isStalled: boolean) => {
+    const seen = seenOf({ kind: "AzureDns", cloud: "RecordMissing" });
+    const [entry] = seen.resources;
+    const stalled = { type: "Stalled", status: "True", reason: "NeedsOperator", message: "", lastTransitionTime: "" };
+    const conditions = [...(entry?.object?.conditions ?? []), ...(isStalled ? [stalled as never] : [])];
+    const object = entry?.object === undefined ? undefined : { ...entry.object, conditions };
+    return joinResources({ ...seen, resources: [{ ...entry, object } as ResourceSeen] }, GRANT, undefined)[0];
+  };
+
+  test("is its reconciler's to repair, until the repair was refused [REQ 5.3.3b]", () => {
+    expect(withStalled(false)).toMatchObject({ state: "Failed", reason: "RecordMissing", failedHalf: "cloud" });
+    expect(withStalled(false)?.isStalled).toBeUndefined();
+    expect(withStalled(true)).toMatchObject({ state: "Failed", failedHalf: "cloud", isStalled: true });
+  });
+});

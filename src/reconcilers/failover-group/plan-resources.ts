@@ -11,6 +11,8 @@ export interface JoinedResource extends ResourceView {
   readonly onFailure: "Failover" | "Reactivate" | "Warn";
   /** Which half failed. */
   readonly failedHalf?: Half;
+  /** Its reconciler says that only a person can put it right. */
+  readonly isStalled?: boolean;
 }
 
 interface HalfState {
@@ -42,6 +44,7 @@ export function joinResources(
       ...(reason === undefined ? {} : { reason }),
       onFailure,
       ...(state === "Failed" ? { failedHalf: half } : {}),
+      ...(state === "Failed" && isStalled(entry.object) ? { isStalled: true } : {}),
     };
   });
 }
@@ -79,6 +82,10 @@ function stateOfObject(object: ObjectSeen | undefined, grant: Grant): Omit<HalfS
   if (ready.status === "Unknown") return { state: "Unknown", reason: ready.reason };
   if (!isUnderGrant && !ATTEMPT_FAILED.includes(ready.reason)) return { state: "Activating", reason: ready.reason };
   return { state: "Failed", reason: ready.reason };
+}
+
+function isStalled(object: ObjectSeen | undefined): boolean {
+  return object?.conditions.some(({ type, status }) => type === "Stalled" && status === "True") === true;
 }
 
 const WORKING: readonly string[] = ["Activating", "Inactive", "NotInGroup", "Deactivating"];

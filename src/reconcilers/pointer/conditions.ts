@@ -150,15 +150,36 @@ export function reconcilingOf<Obj extends PointerObject, Facts, Write, Keys>(
   return { status: "True", reason: isApplied(seen) ? "Repairing" : "Applying", message };
 }
 
-/** What only a person can change, while nothing is up. */
-export function stalledOf(
-  { preflight, seen }: Pick<AnyJudgement, "preflight" | "seen">,
+/** What only a person can change: nothing is up, or what is wrong may not be put right. */
+export function stalledOf<Obj extends PointerObject, Facts, Write, Keys>(
+  judgement: Judgement<Obj, Facts, Write, Keys>,
   ready: Verdict,
 ): Verdict | undefined {
+  const { preflight, seen } = judgement;
+  const refused = refusedRepair(judgement);
+  if (refused !== undefined && ready.status === "False") {
+    const message = `the repair was refused ${seen.memory.writes?.count ?? 0} times: ${refused.message}`;
+    return { status: "True", reason: "NeedsOperator", message };
+  }
   const isForPeople =
     seen.claim.type === "HeldElsewhere" || (preflight.status === "False" && ready.reason === "ActivationFailed");
   if (!isForPeople || ready.status === "True") return undefined;
   return { status: "True", reason: "NeedsOperator", message: preflight.message };
+}
+
+/**
+ * For kinds with a number of attempts: the cloud itself said no to the last of them, which is when the group may move
+ * (REQUIREMENTS 5.3, 3b). An outage refuses nothing.
+ */
+function refusedRepair<Obj extends PointerObject, Facts, Write, Keys>({
+  kind,
+  seen,
+  view,
+}: Judgement<Obj, Facts, Write, Keys>): Failure | undefined {
+  const attempts = kind.writeRetry?.(seen.object).attempts;
+  if (attempts === undefined || view?.state !== "Wrong" || !isApplied(seen)) return undefined;
+  if ((seen.memory.writes?.count ?? 0) < attempts) return undefined;
+  return writeFailures(seen).find((failure) => isAnswer(failure.code));
 }
 
 /** `types` that have no verdict disappear; a condition whose status stays keeps its time. */
