@@ -12,10 +12,10 @@ import { isReadyOn } from "../world/group-watch.ts";
 import { activeNode, failoverTargetMs, otherThan, play, untilCalm, untilPromisesLapsed } from "./stage.ts";
 import type { Fault, Stage } from "./stage.ts";
 
-const PLANNED_TARGET_MS = 300;
+export const PLANNED_TARGET_MS = 300;
 /** What a busy machine may add to a failover or a repair, and, in more steps, to a planned move, without failing the run. */
 export const NOISE_MS = 500;
-const PLANNED_BOUND_MS = 1_000;
+export const PLANNED_BOUND_MS = 1_000;
 
 export async function crash(stage: Stage): Promise<FaultResult> {
   const from = await untilCalm(stage);

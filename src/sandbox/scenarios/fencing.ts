@@ -32,7 +32,7 @@ async function applyFencedExample(stage: Stage): Promise<void> {
 }
 
 /** From the fault to the service elsewhere when the cloud answers: silence, one look at the Leases, stopping, proof. */
-function fencedTargetMs(stage: Stage): number {
+export function fencedTargetMs(stage: Stage): number {
   const { timings } = stage.world;
   return silenceMs(timings) + timings.renewIntervalMs + STOP_MS + AFTER_PROOF_MS;
 }

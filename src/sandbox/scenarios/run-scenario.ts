@@ -2,6 +2,7 @@
 import { messageOf } from "../../lib/errors.ts";
 import type { FaultResult, ScenarioResult } from "../report/result.ts";
 import type { ScenarioParts } from "./scenario.ts";
+import { enforcePolicy } from "./enforce-policy.ts";
 import { untilCalm } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
@@ -17,6 +18,7 @@ export async function runScenario(
   try {
     await scenario.apply(stage);
     timeline.note("plain", `applied ${what}; waiting for the group to become Ready`);
+    if (world.topology.cloud === "aws") await enforcePolicy(stage);
     const first = await untilCalm(stage);
     const { client } = scenario;
     const served = "host" in client ? client.host : client.name;
@@ -31,6 +33,8 @@ export async function runScenario(
     problems.push(messageOf(thrown));
     timeline.note("bad", messageOf(thrown));
   }
+  const refused = [...new Set(world.refusedCalls())];
+  if (refused.length > 0) problems.push(`the policy that preflight prints lacks ${refused.join(", ")}`);
   if (faults.length < scenario.faults.length) problems.push("not every fault was played");
   return {
     scenario: world.config.options.scenario,

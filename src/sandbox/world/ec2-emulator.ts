@@ -1,6 +1,7 @@
 /** EC2 of the world's regions at one address, driving the world's machines. */
 import { type Ec2Endpoint, startEc2Endpoint } from "../ec2/endpoint.ts";
 import { EC2_PORT } from "../network/topology.ts";
+import type { Policy } from "../policy.ts";
 import type { Emulator, Ground } from "./emulator.ts";
 import { AWS_KEY } from "./site.ts";
 
@@ -43,6 +44,14 @@ export class Ec2Emulator implements Emulator {
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
       AWS_REGION: this.#ground.topology.region,
     };
+  }
+
+  restrict(policy: Policy): void {
+    this.#endpoint?.setAccessKeys([{ ...AWS_KEY, policy }]);
+  }
+
+  refused(): readonly string[] {
+    return this.#endpoint?.refused ?? [];
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,7 @@ import type { Timings } from "../../api/timings.ts";
 import type { VirtualEc2 } from "../ec2/virtual-ec2.ts";
 import type { SandboxMode } from "../network/fabric.ts";
 import type { Topology } from "../network/topology.ts";
+import type { Policy } from "../policy.ts";
 import type { VirtualMachine } from "../vm/virtual-machine.ts";
 import type { Ec2World } from "./ec2-world.ts";
 
@@ -18,6 +19,10 @@ export interface Emulator {
   /** What every controller is told besides, known after `start`. */
   controllerFlags?(): readonly string[];
   controllerEnvironment?(): Readonly<Record<string, string>>;
+  /** AWS's: from now on the controllers' key may do what this policy allows, and nothing else. */
+  restrict?(policy: Policy): void;
+  /** Actions that the policy did not allow, as they came. */
+  refused?(): readonly string[];
   close(): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import type { ZoneSource } from "../dns/zones.ts";
 import { startRoute53Endpoint, type Route53Endpoint } from "../route53/endpoint.ts";
 import { VirtualRoute53, type HostedVpc } from "../route53/virtual-route53.ts";
 import { route53Zones } from "../route53/zone-source.ts";
+import type { Policy } from "../policy.ts";
 import type { Emulator, Ground } from "./emulator.ts";
 import { AWS_KEY } from "./site.ts";
 
@@ -46,6 +47,14 @@ export class Route53Emulator implements Emulator {
 
   controllerFlags(): readonly string[] {
     return ["--aws-route53-endpoint", `http://${this.#ground.topology.control.address}:${ROUTE53_PORT}`];
+  }
+
+  restrict(policy: Policy): void {
+    this.#endpoint?.setAccessKeys([{ ...AWS_KEY, policy }]);
+  }
+
+  refused(): readonly string[] {
+    return this.#endpoint?.refused ?? [];
   }
 
   async close(): Promise<void> {

@@ -24,6 +24,7 @@ import type { SandboxMode } from "../network/fabric.ts";
 import { allRegions } from "../network/forwarding.ts";
 import { vmOf } from "../network/topology.ts";
 import type { Topology, VmPlace } from "../network/topology.ts";
+import type { Policy } from "../policy.ts";
 import type { ClientTarget } from "../scenarios/scenario.ts";
 import { machineParts } from "../vm/machine-parts.ts";
 import { VirtualMachine } from "../vm/virtual-machine.ts";
@@ -221,6 +222,20 @@ export class World implements Ground {
     return this.site.fabric.forward(state, wires, { cutLinks, ways: this.#ways });
   }
 
+  /** What the API server is reached with from where the orchestrator runs. */
+  get kubeconfig(): string {
+    return join(this.config.directory, "controller.kubeconfig");
+  }
+
+  restrict(policy: Policy): void {
+    for (const emulator of this.#emulators) emulator.restrict?.(policy);
+  }
+
+  /** Calls that the policy did not allow. */
+  refusedCalls(): string[] {
+    return this.#emulators.flatMap((emulator) => emulator.refused?.() ?? []);
+  }
+
   /** Cuts a link of the topology for every packet, in both directions. */
   async cutLink(name: string): Promise<void> {
     this.#assertLink(name);
@@ -255,7 +270,7 @@ export class World implements Ground {
 
   #startControllers(): void {
     const { topology } = this.site;
-    const kubeconfig = join(this.config.directory, "controller.kubeconfig");
+    const { kubeconfig } = this;
     writeFileSync(kubeconfig, kubeconfigFor(sites.apiServerUrl(topology), "understudy-controller"));
     const flags = this.#emulators.flatMap((emulator) => emulator.controllerFlags?.() ?? []);
     for (const index of [0, 1] as const) {
