@@ -16,10 +16,10 @@ export function parseDurationMs(text: string): number | undefined {
   return totalMs;
 }
 
-/** The shortest Duration text for a whole number of milliseconds >= 0. */
+/** The shortest Duration text for a time >= 0 in milliseconds, rounded to whole ones. */
 export function formatDuration(totalMs: number): string {
-  if (totalMs === 0) return "0s";
   let restMs = Math.round(totalMs);
+  if (restMs === 0) return "0s";
   let text = "";
   for (const [unit, unitMs] of Object.entries(UNIT_MS)) {
     const count = Math.floor(restMs / unitMs);
