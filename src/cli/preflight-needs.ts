@@ -18,6 +18,7 @@ import type { AzureNeed } from "../cloud/permissions/azure-role.ts";
 import type { AwsVm, AzureVm, VmRef } from "../cloud/fencing-ports.ts";
 import { parseVmRef } from "../cloud/vm-ref.ts";
 import type { KubeObject } from "../kube/ports.ts";
+import { cidrContains } from "../lib/ipv4.ts";
 import { type PreflightInput, providerIdOf } from "./preflight-input.ts";
 
 export interface Needs {
@@ -29,6 +30,9 @@ export interface Needs {
 
 /** By identity: the name of a Secret, or `AMBIENT`. */
 export type NeedsByIdentity = ReadonlyMap<string, Needs>;
+
+/** RFC 1918. */
+const PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 export const AMBIENT = "the controller's own identity";
 
@@ -153,20 +157,23 @@ function azureDnsNeeds({ spec }: AzureDns, machines: Machines): Some {
   return { azure: always.map((call) => ({ call, ...at })) };
 }
 
-function probePortNeeds({ spec }: LbProbePort, { azure }: Machines): Some {
+/** A scale set's interfaces need not be read; public addresses only while a frontend may have one. */
+function probePortNeeds({ spec, status }: LbProbePort, { azure }: Machines): Some {
   const { azureLoadBalancer: balancer } = spec;
   if (balancer === undefined) return {};
   const [first] = azure;
   const at = {
+    variant: "machine",
     subscriptionId: balancer.subscriptionId ?? first?.subscriptionId,
     resourceGroup: balancer.resourceGroup ?? first?.resourceGroup,
+  } as const;
+  const found = status?.frontends ?? [];
+  const isInternal = found.length > 0 && found.every((address) => PRIVATE.some((cidr) => cidrContains(cidr, address)));
+  const onBalancer: AzureCall[] = isInternal ? ["LoadBalancers.Get"] : ["LoadBalancers.Get", "PublicIPAddresses.Get"];
+  const machines = azure.filter(({ scaleSet }) => scaleSet === undefined);
+  return {
+    azure: [...onBalancer.map((call) => ({ call, ...at })), ...machines.map((vm) => onVm("NetworkInterfaces.Get", vm))],
   };
-  const onBalancer = (["LoadBalancers.Get", "PublicIPAddresses.Get"] as const).map((call) => ({
-    call,
-    variant: "machine" as const,
-    ...at,
-  }));
-  return { azure: [...onBalancer, ...azure.map((vm) => onVm("NetworkInterfaces.Get", vm))] };
 }
 
 function fencingNeeds(

@@ -22,8 +22,7 @@ export const AZURE_CALLS = {
   "RecordSets.Delete": onZone("A/delete"),
   "VirtualNetworkLinks.List": () => `${NETWORK}/privateDnsZones/virtualNetworkLinks/read`,
   "LoadBalancers.Get": () => `${NETWORK}/loadBalancers/read`,
-  "NetworkInterfaces.Get": (variant) =>
-    variant === "scaleSet" ? `${SCALE_SET}/networkInterfaces/read` : `${NETWORK}/networkInterfaces/read`,
+  "NetworkInterfaces.Get": () => `${NETWORK}/networkInterfaces/read`,
   "PublicIPAddresses.Get": () => `${NETWORK}/publicIPAddresses/read`,
 } as const satisfies Readonly<Record<string, (variant: AzureVariant) => string>>;
 

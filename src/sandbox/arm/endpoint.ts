@@ -46,6 +46,8 @@ export interface ArmEndpoint {
   readonly faults: FaultInjector;
   /** Calls that arrived, per name, whatever became of them. */
   readonly calls: ReadonlyMap<string, number>;
+  /** Actions that no role allowed, as they came. */
+  readonly refused: readonly string[];
   readonly tokens: TokenService;
   close(): Promise<void>;
 }
@@ -62,14 +64,19 @@ export async function startArmEndpoint(options: ArmEndpointOptions, modules: Arm
     certificate: cert,
     faults: service.faults,
     calls: service.calls,
+    refused: service.refused,
     tokens: service.tokens,
     close: () => close(server),
   };
 }
 
+/** Most refusals that are remembered. */
+const MAX_REFUSED = 1_000;
+
 class ArmService {
   readonly faults: FaultInjector;
   readonly calls = new Map<string, number>();
+  readonly refused: string[] = [];
   readonly tokens: TokenService;
   url = "";
   readonly #providers: readonly ArmProvider[];
@@ -142,14 +149,23 @@ class ArmService {
 
   #permissions(request: IncomingMessage, path: string): ArmAnswer {
     const identity = this.#identityOf(request);
-    assertAllowed(identity, "Microsoft.Authorization/permissions/read", path);
+    this.#assertAllowed(identity, "Microsoft.Authorization/permissions/read", path);
     return permissionsAnswer(identity);
   }
 
   #run(call: ArmCall, request: IncomingMessage, url: URL, body: string): ArmAnswer {
     const identity = this.#identityOf(request);
-    if (call.permission !== undefined) assertAllowed(identity, call.permission, url.pathname);
+    if (call.permission !== undefined) this.#assertAllowed(identity, call.permission, url.pathname);
     return call.run({ url, body, identity, headers: request.headers, endpointUrl: this.url });
+  }
+
+  #assertAllowed(identity: ArmIdentity, action: string, path: string): void {
+    try {
+      assertAllowed(identity, action, path);
+    } catch (thrown) {
+      if (this.refused.length < MAX_REFUSED) this.refused.push(action);
+      throw thrown;
+    }
   }
 
   #identityOf({ headers }: IncomingMessage): ArmIdentity {

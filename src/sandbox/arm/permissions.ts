@@ -12,8 +12,13 @@ export function permissionsAnswer({ allowedActions }: ArmIdentity): ArmAnswer {
   return { status: 200, body: { value: [{ actions: allowedActions ?? ["*"], notActions: [] }] } };
 }
 
-export function assertAllowed({ clientId, allowedActions }: ArmIdentity, action: string, path: string): void {
-  if (allowedActions === undefined || allowedActions.some((pattern) => matches(pattern, action))) return;
+/** By its role's actions, at or below the scopes where the role is assigned (Azure RBAC, "Understand scope"). */
+export function assertAllowed(identity: ArmIdentity, action: string, path: string): void {
+  const { clientId, allowedActions = ["*"], scopes = ["/"] } = identity;
+  const isInScope = scopes.some((scope) =>
+    `${path}/`.toLowerCase().startsWith(`${scope}/`.replace(/\/+$/, "/").toLowerCase()),
+  );
+  if (isInScope && allowedActions.some((pattern) => matches(pattern, action))) return;
   const text = `The client '${clientId}' does not have authorization to perform action '${action}' over scope '${path}'.`;
   throw new ArmError(403, "AuthorizationFailed", text);
 }

@@ -16,6 +16,8 @@ export interface ArmIdentity {
   readonly federatedToken?: string;
   /** Actions of its role, `*` for any part (Azure built-in roles, "Actions format"); omitted: all. */
   readonly allowedActions?: readonly string[];
+  /** Where the role is assigned, e.g. `/subscriptions/S/resourceGroups/G`; omitted: everywhere. */
+  readonly scopes?: readonly string[];
 }
 
 export interface ArmRequest {

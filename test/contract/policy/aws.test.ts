@@ -1,5 +1,5 @@
 /** Every AWS kind does its work with exactly the policy that `preflight --policy aws` prints, and needs all of it. */
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, it, vi } from "vitest";
 import { AMBIENT } from "../../../src/cli/preflight-needs.ts";
 import { Ec2Clients } from "../../../src/cloud/aws/ec2-access.ts";
 import { Route53Clients } from "../../../src/cloud/aws/route53-access.ts";
@@ -23,6 +23,7 @@ import {
   SECRET,
 } from "../../builders/policy-world.ts";
 import { type SmallVpc, smallVpc } from "../../fakes/fake-ec2.ts";
+import { neededBy, policySuite } from "./policy.suite.ts";
 
 const KEY = { accessKeyId: "AKIAPOLICYTEST000000", secretAccessKey: "secret-of-policy-test" };
 
@@ -131,11 +132,7 @@ const CASES: Readonly<Record<string, AwsCase>> = {
 
 /** What the group needs, as a person would ask for it: once everything is found. */
 async function policyOf(wanted: AwsCase): Promise<IamPolicy> {
-  const world = await PolicyWorld.create(await awsCloud(wanted, undefined), wanted);
-  await world.untilGoodOn("node1");
-  const policy = (await world.policies()).aws[wanted.identity ?? IDENTITY];
-  if (policy === undefined) throw new Error("no policy");
-  return policy;
+  return await neededBy(await awsCloud(wanted, undefined), wanted, ({ aws }) => aws[wanted.identity ?? IDENTITY]);
 }
 
 function without(policy: IamPolicy, action: string): IamPolicy {
@@ -146,24 +143,11 @@ function without(policy: IamPolicy, action: string): IamPolicy {
   return { ...policy, Statement };
 }
 
-describe.each(Object.entries(CASES))("%s with the policy that preflight prints", (_name, wanted) => {
-  it("does everything, and is refused nothing", async () => {
-    const cloud = await awsCloud(wanted, await policyOf(wanted));
-    const world = await PolicyWorld.create(cloud, wanted);
-    await wanted.exercise(world);
-    expect(cloud.refused()).toEqual([]);
-  });
-
-  it("says NotAuthorized with the name of any one action that is taken out", async () => {
-    const policy = await policyOf(wanted);
-    const actions = policy.Statement.flatMap(({ Action }) => Action);
-    await Promise.all(
-      actions.map(async (action) => {
-        const world = await PolicyWorld.create(await awsCloud(wanted, without(policy, action)), wanted);
-        await world.untilRefusalIsTold(action, wanted.exercise);
-      }),
-    );
-  });
+policySuite(CASES, {
+  policyOf,
+  cloudWith: awsCloud,
+  actionsOf: (policy) => policy.Statement.flatMap(({ Action }) => Action),
+  without,
 });
 
 describe("a policy that allows only some of the route tables", () => {
