@@ -168,6 +168,12 @@ export const METRICS = {
     labels: ["kind", "step"],
     buckets: LATENCY_SECONDS,
   },
+  understudy_delay_warnings_total: {
+    type: "counter",
+    process: "agent",
+    help: "Renewals, heartbeats and readings that used most of the time they are allowed (Renewal, Heartbeat, Monitor)",
+    labels: ["what"],
+  },
   understudy_scheduled_events: {
     type: "gauge",
     process: "agent",

@@ -4,6 +4,7 @@
  * guard has answered `allowed` for exactly that (group, epoch, session), and keeps nothing up after `takeDown`.
  */
 
+import type { Delay } from "./delays/delays.ts";
 import type { MachineWord } from "./machine/port.ts";
 
 /** One grant as the worker read it, consistently, from the API server. */
@@ -41,6 +42,8 @@ export type GuardToWorker =
   /** Take everything down now, in the order of DESIGN 4.2; answer `down` when proven. */
   | { readonly type: "takeDown"; readonly takeDownId: number; readonly cause: TakeDownCause; readonly budgetMs: number }
   | { readonly type: "peers"; readonly alive: readonly string[]; readonly lost: readonly string[] }
+  /** For people: something of the guard's was nearly too late. */
+  | { readonly type: "delayed"; readonly delay: Delay }
   /** For `reports[].promise` of the group; told again after `ready`. */
   | { readonly type: "promise"; readonly groupUid: string; readonly promise: MemberPromise };
 

@@ -15,6 +15,7 @@ import { unreachable } from "../../lib/assert.ts";
 import { elapsedMs, type Instant, readInstant, sleep } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { DenyReason, GrantRef, GuardToWorker, PeerRef, TakeDownCause, WorkerToGuard } from "../guard-protocol.ts";
+import type { DelayWarnings } from "../delays/delays.ts";
 import { Activity } from "./activity.ts";
 import type { ActivationContext } from "./grants-machine.ts";
 import type { HardCut } from "./hard-cut.ts";
@@ -47,6 +48,8 @@ export interface GuardModules extends SessionDriverModules {
   readonly hardCut: HardCut;
   readonly watchdog: Watchdog;
   readonly peers: GuardPeers;
+  /** Absent: nobody is warned. */
+  readonly delays?: DelayWarnings | undefined;
   /** Absent: this machine is never booted anew. */
   readonly reboot?: Reboot | undefined;
 }
@@ -167,7 +170,7 @@ export class Guard {
     };
   }
 
-  tellWorker(message: Extract<GuardToWorker, { type: "peers" | "promise" }>): void {
+  tellWorker(message: Extract<GuardToWorker, { type: "peers" | "promise" | "delayed" }>): void {
     if (this.#link?.isReady === true) this.#link.worker.send(message);
   }
 
@@ -195,6 +198,7 @@ export class Guard {
         if (effect.session !== undefined) this.#modules.peers.sessionHeld(effect.session);
         return this.#tellSession();
       case "prolonged":
+        this.#modules.delays?.renewed(effect.base.monotonicMs, this.#driver.state.config.timings.renewDeadlineMs);
         return this.#activity.pet(effect.base.monotonicMs);
       case "renewal":
         return this.#modules.metrics.count("understudy_session_renewal_total", { outcome: effect.outcome });

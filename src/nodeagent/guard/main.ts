@@ -17,6 +17,7 @@ import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import { type AddressPort, isOurLabel } from "../address/port.ts";
+import { DelayWarnings } from "../delays/delays.ts";
 import { newSigner, newVerifier } from "../heartbeat/signing.ts";
 import { udpDatagrams } from "../heartbeat/udp.ts";
 import { LinuxAddresses } from "../linux/addresses.ts";
@@ -91,8 +92,18 @@ async function runGuard(options: AgentOptions, argv: readonly string[], log: Log
   const watchdog = watchdogOf(options, log);
   const lifeId = systemRandom.uuid();
   const facts = await nodeFacts(bootId, watchdog.kind, addresses);
+  const delays: DelayWarnings = new DelayWarnings(
+    { percent: options.delayWarningPercent },
+    { ...shared, tell: (delay) => guard.tellWorker({ type: "delayed", delay }) },
+  );
   // Nothing is awaited between the peers and the guard that they ask.
-  const peers: PromisingPeers = await peersOf(options, lifeId, bootId, { ...shared, kube, signer }, () => guard);
+  const peers: PromisingPeers = await peersOf(
+    options,
+    lifeId,
+    bootId,
+    { ...shared, kube, signer, delays },
+    () => guard,
+  );
   const isWaiting = peers.bootWaitMs > 0;
   const session = {
     node: options.node,
@@ -112,6 +123,7 @@ async function runGuard(options: AgentOptions, argv: readonly string[], log: Log
       peers,
       hardCut: hardCutOf(options, addresses, log),
       workers: workersOf(argv),
+      delays,
       reboot: new SysrqReboot({ hostRoot: options.hostRoot }, { clock: systemClock, log }),
     },
   );

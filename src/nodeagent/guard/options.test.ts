@@ -28,6 +28,7 @@ describe("wrong usage says which flag and what is expected", () => {
     [["--node", "n1", "--session-duration", "2s"], "cannot be used"],
     [["--node", "n1", "--peer-port", "x"], "--peer-port must be a port"],
     [["--node", "n1", "--watchdog-mode", "Maybe"], "--watchdog-mode"],
+    [["--node", "n1", "--delay-warning-percent", "0"], "--delay-warning-percent must be a number from 1 to 100"],
     [["--node", "n1", "--unknown"], "--unknown"],
   ])("%j", (argv, text) => {
     expect(() => parseAgentOptions(argv)).toThrow(UsageError);

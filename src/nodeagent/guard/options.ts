@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { deriveTimings, PRESETS, type Preset, type Timings } from "../../api/timings.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../../host/pino-log.ts";
+import { DELAY_WARNING_PERCENT } from "../delays/delays.ts";
 import { METADATA_URL } from "../machine/address.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import type { WatchdogMode } from "./watchdog.ts";
@@ -24,6 +25,7 @@ export interface AgentOptions {
   readonly metricsAddress: string;
   readonly metricsPort: number;
   readonly addressBackend: "linux" | "file";
+  readonly delayWarningPercent: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly isHelp: boolean;
@@ -52,6 +54,7 @@ The node agent: keeps this node's session, runs the worker, and takes everything
   --metrics-port N               (9811)
   --address-backend B            linux, file (linux)
   --metadata-url URL             instance metadata of the cloud, or none (${METADATA_URL})
+  --delay-warning-percent N      warn when so much of a timeout was used (${DELAY_WARNING_PERCENT})
   --log-level L, --log-format F  debug, info, warn, error (info); json, pretty (json)
 
 Example:
@@ -86,6 +89,7 @@ const FLAGS = {
   "metrics-port": { type: "string", default: "9811" },
   "address-backend": { type: "string", default: "linux" },
   "metadata-url": { type: "string" },
+  "delay-warning-percent": { type: "string", default: String(DELAY_WARNING_PERCENT) },
   "log-level": { type: "string", default: "info" },
   "log-format": { type: "string", default: "json" },
   help: { type: "boolean", short: "h", default: false },
@@ -125,6 +129,7 @@ function optionsOf(values: ReturnType<typeof parsedFlags>, node: string): AgentO
     metricsAddress: values["metrics-address"],
     metricsPort: port("metrics-port", values["metrics-port"]),
     addressBackend: oneOf("address-backend", values["address-backend"], ["linux", "file"]),
+    delayWarningPercent: percent("delay-warning-percent", values["delay-warning-percent"]),
     logLevel: oneOf("log-level", values["log-level"], LOG_LEVELS),
     logFormat: oneOf("log-format", values["log-format"], LOG_FORMATS),
     isHelp: false,
@@ -155,6 +160,13 @@ function duration(flag: string, text: string | undefined): number | undefined {
 function port(flag: string, text: string): number {
   const value = Number(text);
   if (!/^[0-9]+$/.test(text) || value > 65_535) throw new UsageError(`--${flag} must be a port, not ${text}`);
+  return value;
+}
+
+function percent(flag: string, text: string): number {
+  const value = Number(text);
+  const isPercent = /^[0-9]+$/.test(text) && value >= 1 && value <= 100;
+  if (!isPercent) throw new UsageError(`--${flag} must be a number from 1 to 100, not ${text}`);
   return value;
 }
 

@@ -2,6 +2,7 @@
 import type { Timings } from "../../api/timings.ts";
 import { revokeWaitMs } from "../../api/timings.ts";
 import { PeerChannel, type PeerChannelModules } from "../heartbeat/peer-channel.ts";
+import type { DelayWarnings } from "../delays/delays.ts";
 import type { DenyReason, GrantRef, PeerRef } from "../guard-protocol.ts";
 import type { Guard, GuardPeers } from "./guard.ts";
 import { Promises } from "./promises.ts";
@@ -22,6 +23,8 @@ export interface PromisingPeersOptions {
 
 export interface PromisingPeersModules extends PeerChannelModules {
   readonly store: PromiseStore;
+  /** Absent: nobody is warned. */
+  readonly delays?: DelayWarnings | undefined;
 }
 
 export class PromisingPeers implements GuardPeers {
@@ -40,7 +43,10 @@ export class PromisingPeers implements GuardPeers {
     this.bootWaitMs = bootWaitMs(loaded, revokeWaitMs(timings), uptimeMs);
     this.#channel = new PeerChannel(options, modules, {
       onLiveness: ({ alive, lost }) => guard().tellWorker({ type: "peers", alive, lost }),
-      onHeard: (node, senderSession) => this.#promises.heard(node, senderSession),
+      onHeard: (node, senderSession) => {
+        modules.delays?.heard(node, timings.heartbeatLostAfterMs);
+        this.#promises.heard(node, senderSession);
+      },
       onPause: (pauseMs) => {
         this.#promises.pauseFound();
         guard().pauseFound(pauseMs);

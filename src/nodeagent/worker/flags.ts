@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { deriveTimings, PRESETS } from "../../api/timings.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
+import { DELAY_WARNING_PERCENT } from "../delays/delays.ts";
 import { METADATA_URL } from "../machine/address.ts";
 
 export interface WorkerOptions {
@@ -19,6 +20,7 @@ export interface WorkerOptions {
   readonly probeAddress: string;
   /** Undefined: nobody is asked. */
   readonly metadataUrl: string | undefined;
+  readonly delayWarningPercent: number;
   readonly logLevel: string;
   readonly logFormat: string;
 }
@@ -37,6 +39,7 @@ const FLAGS = {
   "exec-directory": { type: "string", multiple: true },
   "address-backend": { type: "string" },
   "metadata-url": { type: "string" },
+  "delay-warning-percent": { type: "string" },
   "log-level": { type: "string" },
   "log-format": { type: "string" },
 } as const;
@@ -77,6 +80,7 @@ export function parseWorkerOptions(argv: readonly string[]): WorkerOptions {
     // Without interfaces of its own a node has only its peer address (loopback mode of the sandbox).
     probeAddress: addressBackend === "file" ? (text("peer-address") ?? "127.0.0.1") : "0.0.0.0",
     metadataUrl: metadataUrl(text("metadata-url"), addressBackend),
+    delayWarningPercent: Number(text("delay-warning-percent") ?? DELAY_WARNING_PERCENT),
     logLevel: text("log-level") ?? "info",
     logFormat: text("log-format") ?? "json",
   };

@@ -44,6 +44,7 @@ export class GuardLink {
         return this.#onTold(message);
       case "peers":
       case "promise":
+      case "delayed":
         return this.#onTold(message);
     }
   }

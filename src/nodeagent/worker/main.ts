@@ -9,11 +9,14 @@ import type { AwsDns, AwsVirtualIP, AzureDns, FailoverGroup, LbProbePort } from 
 import { LOG_FORMATS, LOG_LEVELS, pinoLog } from "../../host/pino-log.ts";
 import { systemClock } from "../../host/system-clock.ts";
 import { systemRandom } from "../../host/system-random.ts";
+import { EventRecorder } from "../../controller/event-recorder.ts";
 import { Informer, type InformerModules } from "../../kube/informer.ts";
+import type { KubeObject } from "../../kube/ports.ts";
 import { RestKubeApi } from "../../kube/rest-client.ts";
 import { inClusterServer, SERVICE_ACCOUNT_FILES, tokenConnection } from "../../kube/token-connection.ts";
 import type { Logger } from "../../lib/log.ts";
 import { type AddressPort, type ServiceConnections, silentAnnouncer } from "../address/port.ts";
+import { type Delay, delaySentence, DelayWarnings } from "../delays/delays.ts";
 import type { GuardToWorker, WorkerToGuard } from "../guard-protocol.ts";
 import { DurableFile } from "../guard/durable-file.ts";
 import { LinuxAddresses } from "../linux/addresses.ts";
@@ -47,6 +50,7 @@ export async function runWorker(argv: readonly string[]): Promise<number> {
   // The guard decides when this process ends; a signal to the whole group must not race it.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
   const clock = systemClock;
+  const shared = { clock, random: systemRandom, log };
   const channel = { send: (message: WorkerToGuard) => void (process.connected && process.send?.(message)) };
   const metrics = new ForwardedMetrics({ clock }, (operations) => guard.tell({ type: "metrics", operations }));
   const guard: GuardLink = new GuardLink(channel, { clock }, (message) => worker.told(message));
@@ -58,7 +62,11 @@ export async function runWorker(argv: readonly string[]): Promise<number> {
     },
     { clock, metrics },
   );
-  const informers = informersOf({ api, clock, random: systemRandom, log, metrics });
+  const events = new EventRecorder({ component: "understudy-agent", instance: options.node }, { api, ...shared });
+  const tellDelay = (delay: Delay): void =>
+    events.tell(nodeObject(options.node), "Warning", "DelayWarning", delaySentence(delay));
+  const delays = new DelayWarnings({ percent: options.delayWarningPercent }, { ...shared, metrics, tell: tellDelay });
+  const informers = informersOf({ api, metrics, ...shared });
   const worker: Worker = new Worker(options.node, {
     api,
     clock,
@@ -67,6 +75,8 @@ export async function runWorker(argv: readonly string[]): Promise<number> {
     guard,
     ...informers,
     records: informers,
+    tellDelay,
+    delays,
     ...hostOf(options, log),
   });
   const lost = Promise.withResolvers<void>();
@@ -94,6 +104,11 @@ function informersOf(modules: InformerModules) {
     AwsDns: new Informer<AwsDns>({ type: AWS_DNS }, modules),
     AzureDns: new Informer<AzureDns>({ type: AZURE_DNS }, modules),
   };
+}
+
+/** Events about a Node are found by its name as their UID (kubelet does the same). */
+function nodeObject(name: string): KubeObject {
+  return { apiVersion: "v1", kind: "Node", metadata: { name, namespace: "default", uid: name } };
 }
 
 interface MachineModules extends Pick<MachineWatchModules, "clock" | "log" | "metrics"> {

@@ -9,6 +9,7 @@ import type { Metrics } from "../../lib/metrics.ts";
 import { AddressPart, type AddressPartModules } from "../address/address-part.ts";
 import { CommandPart, type CommandPartModules } from "../command/command-part.ts";
 import { commandEnvironment } from "../command/environment.ts";
+import type { DelayWarnings } from "../delays/delays.ts";
 import type { GrantRef, Holding } from "../guard-protocol.ts";
 import type { Reading } from "../monitor/schedule.ts";
 import { NamePart } from "../names/name-part.ts";
@@ -25,6 +26,8 @@ export interface PartModules extends AddressPartModules, CommandPartModules {
   /** Absent where nobody looks names up. */
   readonly resolver?: NameResolver | undefined;
   readonly log: Logger;
+  /** Absent: nobody is warned. */
+  readonly delays?: DelayWarnings | undefined;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly guard: GuardLink;
@@ -139,8 +142,11 @@ export class PartRunner {
     const context = this.#context(effect.grant, effect.cause, running.abort.signal);
     const beganMs = this.#modules.clock.monotonicMs();
     if (effect.type === "check") {
-      const reading = await running.part.check(context, plan.monitor?.timeoutMs ?? plan.startTimeoutMs);
+      const timeoutMs = plan.monitor?.timeoutMs ?? plan.startTimeoutMs;
+      const reading = await running.part.check(context, timeoutMs);
       running.isReading = false;
+      const subject = `${plan.key} of ${effect.grant.namespace}/${effect.grant.group}`;
+      this.#modules.delays?.read(subject, this.#modules.clock.monotonicMs() - beganMs, timeoutMs);
       if (reading.result !== "early")
         this.#modules.metrics.count("understudy_monitor_total", { kind: plan.kind, result: reading.result });
       this.#dispatch({ type: "read", part: plan.key, reading });

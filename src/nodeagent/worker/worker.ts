@@ -22,6 +22,7 @@ import { messageOf } from "../../lib/errors.ts";
 import type { SafetyRules } from "../../lib/safety-rules.ts";
 import type { Logger } from "../../lib/log.ts";
 import { strayAddresses } from "../address/strays.ts";
+import type { Delay } from "../delays/delays.ts";
 import type { GuardToWorker, PeerRef } from "../guard-protocol.ts";
 import type { IsolationProbe } from "../isolation/port.ts";
 import { IsolationWatch } from "../isolation/watch.ts";
@@ -53,6 +54,8 @@ export interface WorkerModules extends Omit<PartModules, "nodeAddress"> {
   readonly api: KubeApi;
   readonly log: Logger;
   readonly isolationProbe: IsolationProbe;
+  /** What people should know about the guard's delays; absent: nothing is told. */
+  readonly tellDelay?: ((delay: Delay) => void) | undefined;
   /** All of them, unless the simulator says otherwise. */
   readonly rules?: SafetyRules;
   readonly groups: ObjectStore<FailoverGroup>;
@@ -149,6 +152,8 @@ export class Worker {
         return void this.#proveDown();
       case "promise":
         return this.#groups.setPromise(message.groupUid, message.promise);
+      case "delayed":
+        return this.#modules.tellDelay?.(message.delay);
       case "peers":
         return this.#modules.log.debug("peers", { alive: message.alive, lost: message.lost });
     }
