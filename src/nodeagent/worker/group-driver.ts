@@ -9,6 +9,7 @@ import { readInstant, type Timer } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
+import type { FailureDetails } from "../details/failure-details.ts";
 import type { GrantRef } from "../guard-protocol.ts";
 import { type DiskTenure, GroupDisks, type GroupDisksModules } from "../mirror/group-disks.ts";
 import { IsolationFollower, type IsolationWatch } from "../isolation/watch.ts";
@@ -16,6 +17,7 @@ import { step } from "./group-machine.ts";
 import { type GroupEffect, type GroupEvent, type GroupState, initialGroupState, isProvenDown } from "./group-state.ts";
 import type { PartPlan } from "./part-plan.ts";
 import { type PartModules, PartRunner } from "./part-runner.ts";
+import { watchedPorts } from "./standby-rules.ts";
 
 export interface GroupDriverModules extends PartModules {
   readonly api: KubeApi;
@@ -24,6 +26,8 @@ export interface GroupDriverModules extends PartModules {
   readonly plan: (group: FailoverGroup) => PartPlan[];
   /** The answer to a write of ours, for the cache. */
   readonly absorb: (group: FailoverGroup) => void;
+  /** Absent: nothing is collected. */
+  readonly details?: Pick<FailureDetails, "collect"> | undefined;
   /** All of them, unless the simulator says otherwise. */
   readonly rules?: SafetyRules;
   /** Absent: this worker keeps no disks. */
@@ -132,6 +136,7 @@ export class GroupDriver {
     const { state, effects, wakeAtMs } = step(before, event, readInstant(this.#modules.clock));
     this.#state = state;
     this.#logStage(before, state);
+    this.#collectDetails(before, state);
     this.#wake?.cancel();
     const nowMs = this.#modules.clock.monotonicMs();
     this.#wake =
@@ -253,6 +258,19 @@ export class GroupDriver {
     this.#modules.log.warn("the group was deleted and left running: nobody guards it any more", { epoch: grant.epoch });
     // Towards the guard this is the end of the grant: nothing is noted for it, and it is never served again.
     this.#tellDeactivated(grant);
+  }
+
+  /** What was up and is in trouble now: a monitor has failed. */
+  #collectDetails(before: GroupState, { tenure, group, plans }: GroupState): void {
+    const { details } = this.#modules;
+    if (details === undefined || tenure?.stage !== "serving" || group === undefined) return;
+    for (const { plan, trouble } of Object.values(tenure.parts)) {
+      const last = before.tenure?.parts[plan.key];
+      if (trouble === undefined || last?.phase !== "up" || last.trouble?.reason === trouble.reason) continue;
+      const { epoch } = tenure.grant;
+      const ports = watchedPorts(group, plans);
+      details.collect({ ...this.#key, group: this.#key.name, epoch, plan, ...trouble, ports, node: this.#node });
+    }
   }
 
   #logStage(before: GroupState, after: GroupState): void {

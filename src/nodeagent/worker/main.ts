@@ -16,6 +16,7 @@ import { RestKubeApi } from "../../kube/rest-client.ts";
 import { inClusterServer, SERVICE_ACCOUNT_FILES, tokenConnection } from "../../kube/token-connection.ts";
 import type { Logger } from "../../lib/log.ts";
 import { type AddressPort, type ServiceConnections, silentAnnouncer } from "../address/port.ts";
+import { FailureDetails } from "../details/failure-details.ts";
 import { type Delay, delaySentence, DelayWarnings } from "../delays/delays.ts";
 import type { GuardToWorker, WorkerToGuard } from "../guard-protocol.ts";
 import { DurableFile } from "../guard/durable-file.ts";
@@ -31,6 +32,7 @@ import { GratuitousArp } from "../linux/gratuitous-arp.ts";
 import { LinuxListeners } from "../linux/listeners.ts";
 import { LinuxNames } from "../linux/names.ts";
 import { LinuxProcesses } from "../linux/processes.ts";
+import { DetailsFolder, LinuxSystemFacts } from "../linux/system-facts.ts";
 import { LinuxSystemState } from "../linux/system-state.ts";
 import { hasLeftSince } from "../machine/departure.ts";
 import { MachineWatch, type MachineWatchModules } from "../machine/watch.ts";
@@ -67,6 +69,7 @@ export async function runWorker(argv: readonly string[]): Promise<number> {
     events.tell(nodeObject(options.node), "Warning", "DelayWarning", delaySentence(delay));
   const delays = new DelayWarnings({ percent: options.delayWarningPercent }, { ...shared, metrics, tell: tellDelay });
   const informers = informersOf({ api, metrics, ...shared });
+  const host = hostOf(options, log);
   const worker: Worker = new Worker(options.node, {
     api,
     clock,
@@ -77,7 +80,8 @@ export async function runWorker(argv: readonly string[]): Promise<number> {
     records: informers,
     tellDelay,
     delays,
-    ...hostOf(options, log),
+    details: detailsOf(options, host, log),
+    ...host,
   });
   const lost = Promise.withResolvers<void>();
   process.on("message", (message) => guard.receive(message as GuardToWorker));
@@ -160,6 +164,11 @@ function arpOf(options: WorkerOptions, log: Logger): LinuxArpSilence {
   // The guard has taken down what an earlier life had up.
   void silence.restore();
   return silence;
+}
+
+function detailsOf(options: WorkerOptions, host: ReturnType<typeof hostOf>, log: Logger): FailureDetails {
+  const store = new DetailsFolder(join(options.stateFolder, "details"), { log });
+  return new FailureDetails({ ...host, system: new LinuxSystemFacts(), store, clock: systemClock, log });
 }
 
 async function connectionOf(options: WorkerOptions) {

@@ -14,6 +14,7 @@ import type { KubeObject } from "../../kube/ports.ts";
 import { silentLog } from "../../lib/log.ts";
 import { noMetrics } from "../../lib/metrics.ts";
 import type { CommandJournal, JournalEntry } from "../command/journal.ts";
+import type { FailedPart } from "../details/failure-details.ts";
 import type { DenyReason, GuardToWorker, WorkerToGuard } from "../guard-protocol.ts";
 import { GuardLink } from "./guard-link.ts";
 import { NODE } from "./node-addresses.ts";
@@ -139,7 +140,9 @@ async function setup(prepare: (made: { commands: FakeCommands; journal: FakeJour
     processes: commands,
     journal,
     isolationProbe: targets,
+    details: { collect: (failed: FailedPart) => void collected.push(failed) },
   };
+  const collected: FailedPart[] = [];
   const worker: Worker = new Worker("node1", { ...modules, ...informers, ...host, guard: link });
   open.push({ worker, informers: Object.values(informers) as unknown as Informer<KubeObject>[] });
   prepare({ commands, journal });
@@ -157,7 +160,21 @@ async function setup(prepare: (made: { commands: FakeCommands; journal: FakeJour
   const report = async () =>
     (await api.get<FailoverGroup>(FAILOVER_GROUP, KEY))?.status?.reports?.find((found) => found.node === "node1");
   const grant = (epoch: number) => status((group) => ({ ...group.status, ...grantTo("node1", epoch) }));
-  return { clock, api, guard, addresses, listeners, commands, worker, status, report, grant, journal, targets };
+  return {
+    clock,
+    api,
+    guard,
+    addresses,
+    listeners,
+    commands,
+    worker,
+    status,
+    report,
+    grant,
+    journal,
+    targets,
+    collected,
+  };
 }
 
 async function active() {
@@ -293,9 +310,10 @@ describe("a worker with an API server, a guard and a host", () => {
   });
 
   test("repairs an address that a stranger removed, at once", async () => {
-    const { addresses, clock, report } = await active();
+    const { addresses, clock, report, collected } = await active();
     addresses.tamper("eth0", VIP, "remove");
     await clock.advance(10);
+    expect(collected).toMatchObject([{ group: "failover1", epoch: 5, reason: "AddressMissing", plan: { key: "vip" } }]);
     expect(addresses.holds(VIP)).toBe(true);
     await clock.advance(100);
     expect(await report()).toMatchObject({ state: "Active" });

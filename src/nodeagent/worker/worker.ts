@@ -22,6 +22,7 @@ import { messageOf } from "../../lib/errors.ts";
 import type { SafetyRules } from "../../lib/safety-rules.ts";
 import type { Logger } from "../../lib/log.ts";
 import { strayAddresses } from "../address/strays.ts";
+import type { FailureDetails } from "../details/failure-details.ts";
 import type { Delay } from "../delays/delays.ts";
 import type { GuardToWorker, PeerRef } from "../guard-protocol.ts";
 import type { IsolationProbe } from "../isolation/port.ts";
@@ -54,6 +55,8 @@ export interface WorkerModules extends Omit<PartModules, "nodeAddress"> {
   readonly api: KubeApi;
   readonly log: Logger;
   readonly isolationProbe: IsolationProbe;
+  /** Absent: nothing is collected when a monitor fails. */
+  readonly details?: Pick<FailureDetails, "collect"> | undefined;
   /** What people should know about the guard's delays; absent: nothing is told. */
   readonly tellDelay?: ((delay: Delay) => void) | undefined;
   /** All of them, unless the simulator says otherwise. */
