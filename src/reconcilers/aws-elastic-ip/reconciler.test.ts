@@ -139,7 +139,7 @@ describe("an Elastic IP", () => {
     expect(await world.verdict("Ready")).toBe("False ActivationTimeout");
   });
 
-  it("is not touched and not judged while the cloud cannot be asked [REQ 5.3 9]", async () => {
+  it("is not touched and not judged while the cloud cannot be asked [REQ 5.3.9]", async () => {
     const { world, clock, ec2, callsOf, holder } = await active({ spec: { whenStopped: "Disassociate" } });
     ec2.fail("DescribeAddresses", { code: "EndpointUnreachable" }, 10_000);
     ec2.fail("DescribeNetworkInterfaces", { code: "EndpointUnreachable" }, 10_000);

@@ -33,7 +33,7 @@ describe("the route of a virtual IP", () => {
     expect(callsOf("ReplaceRoute")).toBe(0);
   });
 
-  it("says with a passed preflight from where it cannot be reached [REQ 5.3 7]", async () => {
+  it("says with a passed preflight from where it cannot be reached [REQ 5.3.7]", async () => {
     const { world } = await start();
     expect((await world.condition("PreflightOK"))?.message).toBe(
       "checked for node1, node2. 10.1.0.20 cannot be reached from the internet, from other VPCs or through peering",
@@ -93,7 +93,7 @@ describe("the route of a virtual IP", () => {
     expect(targets()).toEqual(["eni-00000002", "eni-00000002", "eni-00000002"]);
   });
 
-  it("is repaired within one monitor interval when a stranger changes it, with an Event, and Ready stays [REQ 5.2 AWS VIP monitor 56] [REQ 5.3 3b]", async () => {
+  it("is repaired within one monitor interval when a stranger changes it, with an Event, and Ready stays [REQ 5.2 AWS VIP monitor 56] [REQ 5.3.3b] [REQ 5.4 AWS VIP]", async () => {
     const { world, clock, cloud, targets } = await start();
     await world.activate("node1", 1);
     await clock.advance(20_000);
@@ -197,7 +197,7 @@ describe("the route of a virtual IP", () => {
 });
 
 describe("what cannot be read", () => {
-  it("is unknown: Observed says so, Ready keeps its value, nothing is written [REQ 5.3 9]", async () => {
+  it("is unknown: Observed says so, Ready keeps its value, nothing is written [REQ 5.3.9]", async () => {
     const { world, clock, ec2, callsOf } = await start();
     await world.activate("node1", 1);
     await clock.advance(6_000);
@@ -301,7 +301,7 @@ describe("mistakes", () => {
     expect(await world.verdict("PreflightOK")).toBe("True Passed");
   });
 
-  it("an address that another object holds stays with the older claim", async () => {
+  it("an address that another object holds stays with the older claim [REQ 5.2 AWS VIP monitor 56]", async () => {
     const { world, clock, addGroup } = await start();
     await clock.advance(5_000);
     await world.addObject("awsvip2", { address: ADDRESS });

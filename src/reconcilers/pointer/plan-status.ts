@@ -78,7 +78,7 @@ function isSlow(object: PointerObject, callTime: CallTime | undefined): boolean 
 export function eventsAboutCalls(object: PointerObject, before: PointerStatus, after: PointerStatus): Finding[] {
   if (!isSlow(object, after.callTime) || isSlow(object, before.callTime)) return [];
   const message = `99 of 100 calls take up to ${after.callTime?.p99 ?? ""}, which is more than ${DELAY_WARNING * 100} % of the ${formatDuration(callLimitMs(object))} that spec.monitor.timeout and spec.timeouts.call allow. Raise them, or repair the path to the cloud`;
-  return [{ reason: "SlowCalls", message }];
+  return [{ reason: "DelayWarning", message }];
 }
 
 /** One Event per condition that turned, and for each new reason of one that stays False. */

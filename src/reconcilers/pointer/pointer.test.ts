@@ -40,7 +40,7 @@ async function changeSpec({ world }: FakePointer, change: Partial<AwsElasticIP["
 const OUTAGES: readonly CloudErrorCode[] = ["EndpointUnreachable", "CallTimeout", "Throttled", "CallFailed"];
 
 describe("an outage of the cloud's API", () => {
-  it.each(OUTAGES)("%s moves nothing, deletes nothing and leaves Ready as it is [REQ 5.3 9]", async (code) => {
+  it.each(OUTAGES)("%s moves nothing, deletes nothing and leaves Ready as it is [REQ 5.3.9]", async (code) => {
     const { cloud, clock, world } = await active({ spec: { whenStopped: "Disassociate" } });
     cloud.outage = code;
     const before = cloud.reads;
@@ -134,14 +134,14 @@ describe("monitor.whenUnreadable", () => {
 });
 
 describe("a pointer that is wrong", () => {
-  it("is watched without anybody asking for a monitor [REQ 5.3 1]", async () => {
+  it("is watched without anybody asking for a monitor [REQ 5.3.1]", async () => {
     const { cloud, clock } = await active();
     const before = cloud.reads;
     await clock.advance(100_000);
     expect(cloud.reads - before).toBe(10);
   });
 
-  it("is put right in place at the first reading, Ready stays, and one Event tells it [REQ 5.3 3b]", async () => {
+  it("is put right in place at the first reading, Ready stays, and one Event tells it [REQ 5.3.3b]", async () => {
     const { cloud, clock, world } = await active();
     cloud.target = "stranger";
     await clock.advance(10_000);
@@ -152,7 +152,7 @@ describe("a pointer that is wrong", () => {
     ]);
   });
 
-  it("counts as bad only when the repair failed for all retries [REQ 5.3 3b]", async () => {
+  it("counts as bad only when the repair failed for all retries [REQ 5.3.3b]", async () => {
     const { cloud, clock, world } = await active({ spec: { monitor: aMonitor({ retries: 2 }) } });
     cloud.refusal = "NotAuthorized";
     cloud.target = "stranger";
@@ -177,7 +177,7 @@ describe("a pointer that is wrong", () => {
     expect(world.told.length).toBe(3);
   });
 
-  it("is only reported while recovery is paused [REQ 5.3 18 switches]", async () => {
+  it("is only reported while recovery is paused [REQ 5.3.18 switches]", async () => {
     const { cloud, clock, world } = await active({ settings: { isRecoveryPaused: true } });
     cloud.target = "stranger";
     await clock.advance(60_000);
@@ -185,7 +185,7 @@ describe("a pointer that is wrong", () => {
     expect(await world.verdict("Ready")).toBe("False AssociationWrong");
   });
 
-  it("is put right but not judged before monitor.startDelay is over [REQ 5.3 2]", async () => {
+  it("is put right but not judged before monitor.startDelay is over [REQ 5.3.2]", async () => {
     const monitor = aMonitor({ startDelay: "1m", retries: 0, interval: "5s" });
     const { cloud, clock, world } = await start({ spec: { monitor } });
     await world.activate("node1", 1);
@@ -251,18 +251,18 @@ describe("tunables", () => {
 });
 
 describe("the time that calls take", () => {
-  it("stands in the status, to be compared with the timeout [REQ 5.3 10]", async () => {
+  it("stands in the status, to be compared with the timeout [REQ 5.3.10]", async () => {
     const { cloud, clock, world } = await active();
     cloud.callMs = 120;
     await clock.advance(30_000);
     expect((await world.object()).status?.callTime).toEqual({ p99: "120ms", max: "120ms" });
   });
 
-  it("is warned about once when it comes near the timeout [REQ 5.3 18 delay warnings]", async () => {
+  it("is warned about once when it comes near the timeout [REQ 5.3.18 delay warnings]", async () => {
     const { cloud, clock, world } = await active();
     cloud.callMs = 4_100;
     await clock.advance(60_000);
-    const told = world.told.filter((event) => event.reason === "SlowCalls");
+    const told = world.told.filter((event) => event.reason === "DelayWarning");
     expect(told.map((event) => event.message)).toEqual([
       "99 of 100 calls take up to 4s100ms, which is more than 80 % of the 5s that spec.monitor.timeout and spec.timeouts.call allow. Raise them, or repair the path to the cloud",
     ]);

@@ -112,6 +112,14 @@ describe("the SDK adapter when things go wrong", () => {
     expect(await failure(unknown.describeVpcs([], CALL))).toBe("CredentialsRejected AuthFailure");
   });
 
+  it("names service, region, call and AWS's own code in its message [REQ 5.2 AWS VIP start 50]", async () => {
+    const { endpoint } = await emulator();
+    const port = await client({ endpoint: endpoint.url });
+    await expect(port.describeVpcs(["vpc-0fff"], CALL)).rejects.toThrow(
+      "EC2 (eu-central-1) DescribeVpcs failed: InvalidVpcID.NotFound: The vpc ID 'vpc-0fff' does not exist",
+    );
+  });
+
   it("says EndpointUnreachable when nobody listens", async () => {
     const { endpoint } = await emulator();
     const port = await client({ endpoint: endpoint.url });
