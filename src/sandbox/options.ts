@@ -9,9 +9,11 @@ export const SCENARIOS = [
   "aws-virtual-ip",
   "aws-elastic-ip",
   "aws-dns",
+  "aws-dns-direct-connect",
   "azure-public-lb",
   "azure-internal-lb",
   "azure-internal-lb-dsr",
+  "aws-multi-region",
   "fencing",
   "isolation",
 ] as const;
