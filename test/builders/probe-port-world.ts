@@ -8,17 +8,9 @@ import type { VirtualNetworks } from "../../src/sandbox/arm/network-state.ts";
 import { FakeAzureNetworks, RESOURCE_GROUP, smallNetworks, SUBSCRIPTION } from "../fakes/fake-azure-networks.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { InProcessKube } from "../fakes/in-process-kube.ts";
+import { monitor } from "./worker-group.ts";
 
 const KEY = { namespace: "ha", name: "lbpp1" };
-
-export const MONITOR = {
-  interval: "5s",
-  timeout: "2s",
-  retries: 2,
-  retryInterval: "2s",
-  startDelay: "0s",
-  whenUnreadable: "Warn",
-} as const;
 
 export interface ProbePortWorldOptions {
   readonly networks?: VirtualNetworks;
@@ -88,7 +80,7 @@ function probeWith(spec: object): LbProbePort {
     spec: {
       port: 26_001,
       azureLoadBalancer: { name: "TestLoadBalancer" },
-      monitor: MONITOR,
+      monitor,
       timeouts: { activate: "30s", deactivate: "30s" },
       ...spec,
     },

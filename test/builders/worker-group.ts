@@ -75,7 +75,7 @@ export function grantTo(node: string, epoch: number, session = SESSION): Failove
   return { epoch, active: { node, epoch, session, since: "2026-01-01T00:00:00Z" } };
 }
 
-const monitor = {
+export const monitor = {
   interval: "5s",
   timeout: "2s",
   retries: 2,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { stepContext } from "../../../test/builders/step-context.ts";
 import { FakeAddresses } from "../../../test/fakes/fake-addresses.ts";
 import { FakeClock } from "../../../test/fakes/fake-clock.ts";
 import { FakeProcesses } from "../../../test/fakes/fake-processes.ts";
 import { HardCut } from "../guard/hard-cut.ts";
-import type { Holding } from "../guard-protocol.ts";
 import type { AddressPlan } from "../worker/part-plan.ts";
 import { AddressPart, chooseInterface } from "./address-part.ts";
 import { strayAddresses } from "./strays.ts";
@@ -28,27 +28,12 @@ function setup(changed: Partial<AddressPlan> = {}) {
     eth0: { mac: "02:00:00:00:00:01" },
     eth1: { mac: "02:00:00:00:00:02", addresses: ["10.0.1.10"] },
   });
-  const held: Holding[] = [];
-  const guard = { allows: true };
+  const { held, guard, abort, context } = stepContext();
   const silence: string[] = [];
   const arp = {
     isKept: () => Promise.resolve(silence.at(-1)?.startsWith("keep") === true),
     keep: async (address: string) => void silence.push(`keep ${address} held=${addresses.holds(address)}`),
     end: async (address: string) => void silence.push(`end ${address} held=${addresses.holds(address)}`),
-  };
-  const abort = new AbortController();
-  const context = {
-    signal: abort.signal,
-    environment: {},
-    budgetMs: 1_000,
-    isUrgent: false,
-    isCut: false,
-    hold: (holding: Holding) => Promise.resolve(guard.allows && held.push(holding) > 0),
-    released: (holding: Holding) =>
-      void held.splice(
-        held.findIndex((other) => JSON.stringify(other) === JSON.stringify(holding)),
-        1,
-      ),
   };
   const part = new AddressPart(
     { ...plan, ...changed },

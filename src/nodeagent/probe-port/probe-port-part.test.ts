@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { stepContext } from "../../../test/builders/step-context.ts";
 import { FakeListeners } from "../../../test/fakes/fake-listeners.ts";
-import type { Holding } from "../guard-protocol.ts";
 import type { ProbePortPlan } from "../worker/part-plan.ts";
 import { ProbePortPart } from "./probe-port-part.ts";
 
@@ -20,19 +20,8 @@ const plan: ProbePortPlan = {
 
 function setup() {
   const listeners = new FakeListeners();
-  const held: Holding[] = [];
+  const { held, guard, abort, context } = stepContext();
   const told: string[] = [];
-  const guard = { allows: true };
-  const abort = new AbortController();
-  const context = {
-    signal: abort.signal,
-    environment: {},
-    budgetMs: 1_000,
-    isUrgent: false,
-    isCut: false,
-    hold: (holding: Holding) => Promise.resolve(guard.allows && held.push(holding) > 0),
-    released: () => void held.splice(0),
-  };
   const part = new ProbePortPart(plan, { listeners, onLost: () => void told.push("lost") });
   return { listeners, held, told, guard, abort, context, part };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { providerIdOf, ProbePortWorld, type ProbePortWorldOptions } from "../../../test/builders/probe-port-world.ts";
+import { monitor } from "../../../test/builders/worker-group.ts";
 import { smallNetworks, TEST_LOAD_BALANCER } from "../../../test/fakes/fake-azure-networks.ts";
 import { remedyOf } from "../../api/reasons.ts";
 import type { PreflightReason } from "./checks.ts";
@@ -202,7 +203,6 @@ describe("a load balancer that cannot be read", () => {
   );
 
   it("is only a metric with whenUnreadable: Ignore", async () => {
-    const monitor = { interval: "5s", timeout: "2s", retries: 2, retryInterval: "2s", startDelay: "0s" };
     const world = new ProbePortWorld({ spec: { monitor: { ...monitor, whenUnreadable: "Ignore" } } });
     await world.look();
     world.cloud.failure = "CallTimeout";
