@@ -1,6 +1,7 @@
 /** Every scenario by its name. */
 import type { ScenarioName } from "../options.ts";
 import { AWS_DNS_DIRECT_CONNECT_SCENARIO } from "./aws-dns-direct-connect.ts";
+import { AWS_DNS_DIRECT_CONNECT_SCENARIO } from "./aws-dns-direct-connect.ts";
 import { AWS_DNS_SCENARIO } from "./aws-dns.ts";
 import { AWS_ELASTIC_IP_SCENARIO } from "./aws-elastic-ip.ts";
 import { AWS_MULTI_REGION_SCENARIO } from "./aws-multi-region.ts";
@@ -15,6 +16,7 @@ import type { Scenario } from "./scenario.ts";
 export const SCENARIO_CATALOGUE: Readonly<Record<ScenarioName, Scenario>> = {
   "aws-virtual-ip": AWS_VIRTUAL_IP_SCENARIO,
   "aws-dns": AWS_DNS_SCENARIO,
+  "aws-dns-direct-connect": AWS_DNS_DIRECT_CONNECT_SCENARIO,
   "aws-dns-direct-connect": AWS_DNS_DIRECT_CONNECT_SCENARIO,
   "aws-elastic-ip": AWS_ELASTIC_IP_SCENARIO,
   "azure-public-lb": AZURE_PUBLIC_LB_SCENARIO,
