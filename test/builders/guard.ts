@@ -29,6 +29,7 @@ export const quietPeers: GuardPeers = {
   isPromised: () => false,
   mustAsk: () => undefined,
   down: () => undefined,
+  changeTimings: () => undefined,
   workerReady: () => undefined,
 };
 

@@ -13,6 +13,8 @@ import type { GuardToWorker, WorkerToGuard } from "../../src/nodeagent/guard-pro
 import { Guard } from "../../src/nodeagent/guard/guard.ts";
 import { HardCut } from "../../src/nodeagent/guard/hard-cut.ts";
 import { Holdings } from "../../src/nodeagent/guard/holdings.ts";
+import { type SessionSettings, SettingsFollower } from "../../src/nodeagent/guard/session-settings.ts";
+import { judgeWatchdog } from "../../src/nodeagent/guard/watchdog.ts";
 import { PromiseStore } from "../../src/nodeagent/guard/promise-store.ts";
 import { PromisingPeers } from "../../src/nodeagent/guard/promising-peers.ts";
 import type { SafetyRules } from "../../src/lib/safety-rules.ts";
@@ -156,12 +158,8 @@ export class SimVm {
     life?.process.deliver(() => life.guard?.stop());
   }
 
-  /** Settings are rolled out: the running guard takes them over, later lives begin with them. */
-  changeTimings(timings: Timings): void {
-    const { life } = this;
-    this.timings = timings;
-    life?.process.deliver(() => life.guard?.changeTimings(timings));
-  }
+  /** What the mounted ConfigMap says: the running guard finds it when it next looks, later lives begin with it. */
+  settings: SessionSettings = {};
 
   #endWorker(life: Life): void {
     for (const found of this.kernel.processes.values()) if (found.program === life.worker) this.kernel.end(found);
@@ -195,6 +193,17 @@ export class SimVm {
     const holdings = new Holdings(new SimStateFile(access, "holdings.json"), bootId);
     await holdings.load();
     const { timings } = this;
+    const duration = `${timings.sessionDurationMs}ms`;
+    const settings = new SettingsFollower({ preset: "fast", "session-duration": duration }, timings, {
+      clock: process,
+      log: trace.log(process.name),
+      read: () => Promise.resolve(this.settings),
+      watchdogProblem: (wanted) => watchdogProblem(kernel, wanted),
+      onTimings: (changed) => {
+        this.timings = changed;
+        guard.changeTimings(changed);
+      },
+    });
     const shared = { clock: process, log: trace.log(process.name), metrics: noMetrics };
     const kube = kubeFor(process, "understudy-guard", timings.requestTimeoutMs);
     const addresses = new SimAddresses(access);
@@ -251,6 +260,7 @@ export class SimVm {
     );
     if (isWaiting) process.setTimer(peers.bootWaitMs, () => guard.changeFacts(facts));
     life.guard = guard;
+    settings.start();
     this.#modules.onGuardStarted(this);
     await guard.run();
     trace.note(process.name, "--- ended in order");
@@ -334,6 +344,12 @@ export class SimVm {
     void Promise.all(all.map((informer) => informer.synced)).then(() => worker.synced());
     return { worker, link };
   }
+}
+
+/** As the agent judges a device before it lets its session's timings change. */
+function watchdogProblem({ watchdog }: SimKernel, timings: Timings): string | undefined {
+  if (watchdog === undefined) return undefined;
+  return judgeWatchdog("Auto", { isPresent: true, timeoutMs: watchdog.timeoutMs }, timings).problem;
 }
 
 /** Messages from one process to another on the same machine: in order, none lost while both live. */

@@ -65,6 +65,8 @@ export interface GuardPeers {
   mustAsk(grant: GrantRef, members: readonly string[]): DenyReason | undefined;
   /** Proven down here: never active here again under this grant. */
   down(grant: GrantRef): void;
+  /** Deadlines of promises follow the session's. */
+  changeTimings(timings: Timings): void;
   /** A new worker listens. */
   workerReady(): void;
 }
@@ -148,7 +150,9 @@ export class Guard {
     this.#driver.dispatch({ type: "pauseFound", pauseMs });
   }
 
+  /** Settings changed while this guard runs: published with its next renewal. */
   changeTimings(timings: Timings): void {
+    this.#modules.peers.changeTimings(timings);
     this.#driver.dispatch({ type: "timingsChanged", timings });
   }
 

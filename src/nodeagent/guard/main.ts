@@ -7,6 +7,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeFacts } from "../../api/session-lease.ts";
+import type { Timings } from "../../api/timings.ts";
 import { pinoLog } from "../../host/pino-log.ts";
 import { prometheusMetrics } from "../../host/prometheus.ts";
 import { systemClock } from "../../host/system-clock.ts";
@@ -26,12 +27,15 @@ import { FileAddresses } from "../linux/file-addresses.ts";
 import { LinuxProcesses } from "../linux/processes.ts";
 import { SysrqReboot } from "../linux/sysrq-reboot.ts";
 import { LinuxSystemState } from "../linux/system-state.ts";
-import { LinuxWatchdog, sysfsFolder } from "../linux/watchdog.ts";
+import { readSettings } from "../linux/settings-folder.ts";
+import { LinuxWatchdog, readWatchdogFacts, sysfsFolder } from "../linux/watchdog.ts";
 import { DurableFile } from "./durable-file.ts";
 import { ForkedWorkers } from "./fork-worker.ts";
 import { Guard } from "./guard.ts";
 import { HardCut } from "./hard-cut.ts";
 import { Holdings } from "./holdings.ts";
+import { SettingsFollower } from "./session-settings.ts";
+import { judgeWatchdog } from "./watchdog.ts";
 import { serveMetrics } from "./metrics-server.ts";
 import { becomeOnlyGuard } from "./only-guard.ts";
 import { PromiseStore } from "./promise-store.ts";
@@ -130,12 +134,36 @@ async function runGuard(options: AgentOptions, argv: readonly string[], log: Log
   const server = await serveMetrics(metrics, options.metricsAddress, options.metricsPort);
   if (isWaiting) systemClock.setTimer(peers.bootWaitMs, () => guard.changeFacts(facts));
   endWhenAsked(options, guard, log);
+  const settings = followSettings(options, guard, log);
   const { kind, problem } = watchdog;
   log.info("guard starts", { life: lifeId, bootId, watchdog: kind, watchdogProblem: problem });
   await guard.run();
-  for (const closable of [peers, addresses, kube, server]) closable.close();
+  for (const closable of [settings, peers, addresses, kube, server]) closable.close();
   server.closeAllConnections();
   lock.release();
+}
+
+/** Nothing to follow without a folder: `close` is all that is asked of it then. */
+function followSettings(options: AgentOptions, guard: Guard, log: Logger): { close(): void } {
+  const { settingsFolder, session, timings } = options;
+  if (settingsFolder === undefined) return { close: () => undefined };
+  const follower = new SettingsFollower(session, timings, {
+    clock: systemClock,
+    log,
+    read: async () => await readSettings(settingsFolder),
+    watchdogProblem: (wanted) => watchdogProblem(options, wanted),
+    onTimings: (changed) => guard.changeTimings(changed),
+  });
+  follower.start();
+  return follower;
+}
+
+/** A device that does not fit is none, and groups that rely on it must not find that out later. */
+function watchdogProblem(options: AgentOptions, wanted: Timings): string | undefined {
+  const { watchdogMode, watchdogDevice: device, timings } = options;
+  const facts = readWatchdogFacts({ device, sysfs: options.watchdogSysfs ?? sysfsFolder(device) });
+  if (judgeWatchdog(watchdogMode, facts, timings).kind === "None") return undefined;
+  return judgeWatchdog(watchdogMode, facts, wanted).problem;
 }
 
 /** How long the system may take to say whether it goes down, in milliseconds. */

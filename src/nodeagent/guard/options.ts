@@ -5,6 +5,7 @@ import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../../ho
 import { DELAY_WARNING_PERCENT } from "../delays/delays.ts";
 import { METADATA_URL } from "../machine/address.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
+import type { StartSettings } from "./session-settings.ts";
 import type { WatchdogMode } from "./watchdog.ts";
 
 export interface AgentOptions {
@@ -13,7 +14,11 @@ export interface AgentOptions {
   readonly apiServer: string | undefined;
   readonly tokenFile: string | undefined;
   readonly caFile: string | undefined;
+  /** As text, for a later change of some of them. */
+  readonly session: StartSettings;
   readonly timings: Timings;
+  /** Undefined: flags alone count, until the next start. */
+  readonly settingsFolder: string | undefined;
   readonly peerAddress: string;
   readonly peerPort: number;
   readonly stateFolder: string;
@@ -42,6 +47,8 @@ The node agent: keeps this node's session, runs the worker, and takes everything
   --preset P                     ${PRESETS.join(", ")} (default)
   --session-duration D           L; everything else is derived from it
   --stop-budget D                S; longer for services that need longer to stop
+  --settings-dir DIR             a mounted ConfigMap with a file per flag: session-duration and stop-budget there
+                                 change while the agent runs, without a restart
   --peer-address A               local address for heartbeats (0.0.0.0)
   --peer-port N                  UDP port of heartbeats on every member (29740)
   --state-dir DIR                what the next life of the agent must know (/run/understudy)
@@ -77,6 +84,7 @@ const FLAGS = {
   preset: { type: "string", default: "default" },
   "session-duration": { type: "string" },
   "stop-budget": { type: "string" },
+  "settings-dir": { type: "string" },
   "peer-address": { type: "string", default: "0.0.0.0" },
   "peer-port": { type: "string", default: "29740" },
   "state-dir": { type: "string", default: "/run/understudy" },
@@ -118,7 +126,13 @@ function optionsOf(values: ReturnType<typeof parsedFlags>, node: string): AgentO
     apiServer: values["api-server"],
     tokenFile: values["token-file"],
     caFile: values["ca-file"],
+    session: {
+      preset: presetOf(values),
+      "session-duration": values["session-duration"],
+      "stop-budget": values["stop-budget"],
+    },
     timings: timingsOf(values),
+    settingsFolder: values["settings-dir"],
     peerAddress: values["peer-address"],
     peerPort: port("peer-port", values["peer-port"]),
     stateFolder: values["state-dir"],
@@ -136,11 +150,14 @@ function optionsOf(values: ReturnType<typeof parsedFlags>, node: string): AgentO
   };
 }
 
+function presetOf(values: ReturnType<typeof parsedFlags>): Preset {
+  return oneOf("preset", values.preset, PRESETS);
+}
+
 function timingsOf(values: ReturnType<typeof parsedFlags>): Timings {
-  const preset: Preset = oneOf("preset", values.preset, PRESETS);
   try {
     return deriveTimings(
-      preset,
+      presetOf(values),
       duration("session-duration", values["session-duration"]),
       duration("stop-budget", values["stop-budget"]),
     );

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CLOCK_RATE_BOUND, presetTimings } from "../../api/timings.ts";
+import { CLOCK_RATE_BOUND, deriveTimings, presetTimings } from "../../api/timings.ts";
 import type { GrantRef } from "../guard-protocol.ts";
 import { stepPromises } from "./promise-machine.ts";
 import { parsePromiseMessage, type PromiseMessage, promiseText } from "./promise-messages.ts";
@@ -342,6 +342,44 @@ describe("the holder", () => {
     a.pass(ASK_MS, { sinceRenewalMs: ASK_MS });
     expect(a.sent("ask")).toHaveLength(3);
     for (const message of a.sent("ask")) expect(promiseText(message).length).toBeLessThan(900);
+  });
+});
+
+describe("settings that change meanwhile", () => {
+  const longer = deriveTimings("default", 30_000);
+
+  test("bind a promise for the larger of old and new, until the old ones are over", () => {
+    for (const [before, after] of [
+      [timings, longer],
+      [longer, timings],
+    ] as const) {
+      const b = new Node("b");
+      b.step({ type: "timings", timings: before });
+      b.pass(100_000);
+      b.step({ type: "timings", timings: after });
+      b.hear("a", ask(1));
+      b.pass(CLOCK_RATE_BOUND * longer.sessionDurationMs);
+      expect(b.isBound).toBe(true);
+      b.pass(longer.marginMs + 1);
+      expect(b.isBound).toBe(false);
+    }
+  });
+
+  test("let the holder ask by the nearer deadline and name the larger duration", () => {
+    const a = asking(["a", "b"]);
+    a.step({ type: "timings", timings: longer });
+    a.pass(timings.renewIntervalMs, { sinceRenewalMs: ASK_MS });
+    expect(a.sent("ask").at(-1)).toMatchObject({ sessionDurationMs: 30_000 });
+  });
+
+  test("count alone when the old ones are over", () => {
+    const a = asking(["a", "b"]);
+    a.step({ type: "timings", timings: longer });
+    a.effects = [];
+    a.pass(100_000, { sinceRenewalMs: ASK_MS });
+    expect(a.sent("ask")).toEqual([]);
+    a.pass(1, { sinceRenewalMs: longer.renewDeadlineMs });
+    expect(a.sent("ask")).toHaveLength(1);
   });
 });
 

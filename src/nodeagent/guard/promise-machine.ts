@@ -10,22 +10,25 @@
  * Must never: count an answer for another ask than its own (A8), or a round without the answer of one member that had to
  * be asked; answer before the promise is durable; promise what is active or noted as newer here.
  */
-import { CLOCK_RATE_BOUND } from "../../api/timings.ts";
+import { CLOCK_RATE_BOUND, type Timings } from "../../api/timings.ts";
 import { assert, unreachable } from "../../lib/assert.ts";
 import type { Instant } from "../../lib/clock.ts";
 import { type GroupEpoch, GROUPS_PER_MESSAGE, type PromiseMessage } from "./promise-messages.ts";
 import {
   type AskSet,
   type DownNotice,
+  formerTimings,
   type GivenPromise,
   isOpen,
   memberPromise,
+  nearestDeadlineMs,
   type PromiseContext,
   type PromiseEffect,
   type PromiseEvent,
   type PromiseRecord,
   type PromiseState,
   type Round,
+  widestSession,
 } from "./promise-state.ts";
 import type { GrantRef } from "../guard-protocol.ts";
 
@@ -83,11 +86,24 @@ function apply(draft: Draft, event: PromiseEvent): void {
       return stored(draft, event.storeId, event.isDurable);
     case "mustAsk":
       return mustAsk(draft, event.set);
+    case "timings":
+      return timingsChanged(draft, event.timings);
     case "down":
       return ownDown(draft, event.grant);
     default:
       return unreachable(event);
   }
+}
+
+function timingsChanged(draft: Draft, timings: Timings): void {
+  const nowMs = draft.now.monotonicMs;
+  const before = draft.state.timings;
+  // A second change within one duration: what was widest stays so.
+  const widest = formerTimings(draft.state, nowMs) ?? before;
+  const former = widest.sessionDurationMs > before.sessionDurationMs ? widest : before;
+  const longestMs = Math.max(former.sessionDurationMs, timings.sessionDurationMs);
+  const untilMs = nowMs + CLOCK_RATE_BOUND * longestMs + Math.max(former.marginMs, timings.marginMs);
+  change(draft, { timings, former: { timings: former, untilMs } });
 }
 
 function received(draft: Draft, node: string, message: PromiseMessage): void {
@@ -108,11 +124,12 @@ function received(draft: Draft, node: string, message: PromiseMessage): void {
 
 function asked(draft: Draft, node: string, message: Extract<PromiseMessage, { type: "ask" }>): void {
   if (!draft.context.canAnswer) return;
-  const { timings, rules } = draft.state;
+  const { rules } = draft.state;
+  const own = widestSession(draft.state, draft.now.monotonicMs);
   // The larger of what both publish: the asker may count its own L, whatever this node lives by.
-  const sessionMs = Math.max(timings.sessionDurationMs, message.sessionDurationMs);
+  const sessionMs = Math.max(own.sessionDurationMs, message.sessionDurationMs);
   const rate = rules.promiseBindsWithRho ? CLOCK_RATE_BOUND : 1;
-  const bindMs = rate * sessionMs + Math.max(timings.marginMs, message.marginMs);
+  const bindMs = rate * sessionMs + Math.max(own.marginMs, message.marginMs);
   const granted = message.groups.filter((group) => mayPromise(draft, node, message.session, group));
   if (granted.length === 0) return;
   for (const group of granted) give(draft, { ...group, node, session: message.session, bindMs });
@@ -264,7 +281,7 @@ function ask(draft: Draft): void {
   const isNeeded =
     context.session !== undefined &&
     context.active.length > 0 &&
-    context.sinceRenewalMs >= ASK_AFTER * timings.renewDeadlineMs;
+    context.sinceRenewalMs >= ASK_AFTER * nearestDeadlineMs(state, now.monotonicMs);
   if (!isNeeded) return state.rounds.length > 0 ? change(draft, { rounds: [] }) : undefined;
   if (state.lastAskMs !== undefined && now.monotonicMs - state.lastAskMs < timings.renewIntervalMs) return;
   const asks = groupsByMember(draft);
@@ -301,7 +318,7 @@ function groupsByMember(draft: Draft): Map<string, GroupEpoch[]> | undefined {
 }
 
 function sendAsk(draft: Draft, node: string, nonce: string, groups: readonly GroupEpoch[]): void {
-  const { sessionDurationMs, marginMs } = draft.state.timings;
+  const { sessionDurationMs, marginMs } = widestSession(draft.state, draft.now.monotonicMs);
   const session = draft.context.session ?? "";
   for (let at = 0; at < groups.length; at += GROUPS_PER_MESSAGE) {
     const part = groups.slice(at, at + GROUPS_PER_MESSAGE);

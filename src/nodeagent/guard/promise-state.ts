@@ -61,6 +61,8 @@ export interface PromiseState {
   readonly node: string;
   readonly lifeId: string;
   readonly timings: Timings;
+  /** Timings before a change, until everybody who counts by them has ended: own monotonic clock. */
+  readonly former?: { readonly timings: Timings; readonly untilMs: number };
   readonly rules: SafetyRules;
   readonly given: ReadonlyMap<string, GivenPromise>;
   /** Until then this node activates nothing: it may have promised before its machine booted. */
@@ -108,6 +110,8 @@ export type PromiseEvent =
   /** Everything the store effect with this id named is durable; or it could not be stored. */
   | { readonly type: "stored"; readonly storeId: number; readonly isDurable: boolean }
   | { readonly type: "mustAsk"; readonly set: AskSet }
+  /** Others count the larger of old and new, the holder the smaller, for one duration of the larger (DESIGN 4.2). */
+  | { readonly type: "timings"; readonly timings: Timings }
   /** Proven down on this node under this grant. */
   | { readonly type: "down"; readonly grant: GrantRef };
 
@@ -166,4 +170,24 @@ export function isPromised(state: PromiseState, groupUid: string, now: Instant):
 export function memberPromise(promise: GivenPromise): MemberPromise {
   const { node, session, epoch, state } = promise;
   return { node, session, epoch, state };
+}
+
+/** What everybody but the holder counts by. */
+export function widestSession(state: PromiseState, nowMs: number): Pick<Timings, "sessionDurationMs" | "marginMs"> {
+  const { timings } = state;
+  const former = formerTimings(state, nowMs) ?? timings;
+  return {
+    sessionDurationMs: Math.max(timings.sessionDurationMs, former.sessionDurationMs),
+    marginMs: Math.max(timings.marginMs, former.marginMs),
+  };
+}
+
+/** R as the holder counts it, in milliseconds. */
+export function nearestDeadlineMs(state: PromiseState, nowMs: number): number {
+  const former = formerTimings(state, nowMs) ?? state.timings;
+  return Math.min(state.timings.renewDeadlineMs, former.renewDeadlineMs);
+}
+
+export function formerTimings({ former }: PromiseState, nowMs: number): Timings | undefined {
+  return former !== undefined && nowMs < former.untilMs ? former.timings : undefined;
 }

@@ -2,6 +2,7 @@
  * Runs the promise machine over the peers' channel: what it must know of the guard is read afresh for every step, what
  * it wants durable is written before it is told that it is.
  */
+import type { Timings } from "../../api/timings.ts";
 import type { Clock, Instant, Timer } from "../../lib/clock.ts";
 import { readInstant } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
@@ -94,6 +95,10 @@ export class Promises {
     if (!isActive || !mayBecome(this.#state, set, context)) return "no-right";
     this.#dispatch({ type: "mustAsk", set });
     return undefined;
+  }
+
+  changeTimings(timings: Timings): void {
+    this.#dispatch({ type: "timings", timings });
   }
 
   down(grant: GrantRef): void {

@@ -86,6 +86,10 @@ export class PromisingPeers implements GuardPeers {
     return this.#promises.mustAsk(grant, members);
   }
 
+  changeTimings(timings: Timings): void {
+    this.#promises.changeTimings(timings);
+  }
+
   down(grant: GrantRef): void {
     this.#promises.down(grant);
   }

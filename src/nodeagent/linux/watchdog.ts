@@ -92,7 +92,7 @@ export function sysfsFolder(device: string): string {
 }
 
 /** Reads without opening the device: opening would start it. */
-function readWatchdogFacts(options: LinuxWatchdogOptions): WatchdogFacts {
+export function readWatchdogFacts(options: Pick<LinuxWatchdogOptions, "device" | "sysfs">): WatchdogFacts {
   if (!existsSync(options.device)) return { isPresent: false };
   const identity = readText(join(options.sysfs, "identity"));
   const seconds = Number(readText(join(options.sysfs, "timeout")) ?? Number.NaN);

@@ -1,5 +1,4 @@
 /** Carries faults out on a world. Whatever begins also ends: after its time, or when the world is healed. */
-import { deriveTimings } from "../../../src/api/timings.ts";
 import type { Random } from "../../../src/lib/random.ts";
 import type { SimController } from "../controller.ts";
 import { GOOD } from "../network/network.ts";
@@ -406,9 +405,6 @@ export class Nemesis {
   }
 
   #changeTimings(durationMs: number): void {
-    const timings = deriveTimings("fast", durationMs);
-    for (const vm of this.#world.vms) {
-      vm.changeTimings(timings);
-    }
+    for (const vm of this.#world.vms) vm.settings = { "session-duration": `${durationMs}ms` };
   }
 }

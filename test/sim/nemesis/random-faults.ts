@@ -75,7 +75,7 @@ export function oneFault(random: Random, { timings, hasWatchdog }: PlanOptions):
       byMs: between(random, -8_000, 8_000),
     }),
     () => ({ kind: "slow-host", target, factor: between(random, 2, 40), forMs: ms() }),
-    () => ({ kind: "change-timings", durationMs: pick(random, [4_500, 6_500, 9_000]) }),
+    () => ({ kind: "change-timings", durationMs: pick(random, [4_300, 5_200, 6_000, 9_000]) }),
   ];
   // What only a watchdog makes safe (DESIGN 4.2).
   const guarded: (() => FaultKind)[] = [

@@ -386,6 +386,33 @@ export const THEMES: Readonly<Record<string, Theme>> = {
     ],
   },
 
+  /** The session's settings change, on one node sooner than on the other, while rights run out. */
+  "changing-timings": {
+    faults: (random, options) => {
+      const changes = [4_300, 5_200, 6_000, 9_000];
+      return [
+        { atMs: 0, what: { kind: "change-timings", durationMs: pick(random, changes) } },
+        ...sometimes(random, 0.5, () => ({
+          atMs: between(random, 4_000, 9_000),
+          what: { kind: "change-timings", durationMs: pick(random, changes) },
+        })),
+        {
+          atMs: between(random, 1_000, 6_000),
+          what: {
+            kind: "cut-api",
+            target: "active",
+            way: pick(random, WAYS),
+            forMs: criticalMs(random, options.timings) * 2,
+          },
+        },
+        ...Array.from({ length: 2 }, () => ({
+          atMs: between(random, 0, options.phaseMs),
+          what: oneFault(random, options),
+        })),
+      ];
+    },
+  },
+
   /** A record of members is stored long after it was sent (V7). */
   "late-record": {
     shape: { members: 2, groups: 1 },
