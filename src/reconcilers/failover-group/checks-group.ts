@@ -9,9 +9,15 @@ import { notImplementedFields } from "../../api/implemented.ts";
 import { fenceTargetOf, fencingOf } from "./fencing-target.ts";
 import { holderOf } from "./holder.ts";
 import { openMove, type Seen } from "./seen.ts";
+import { timingsConflicts } from "./timings-conflict.ts";
 import { zoneOf } from "./zone-view.ts";
 
-export type StalledReason = "NoMemberFound" | "ResourceNotFound" | "ClaimedElsewhere" | "CyclicDependency";
+export type StalledReason =
+  | "NoMemberFound"
+  | "ResourceNotFound"
+  | "ClaimedElsewhere"
+  | "CyclicDependency"
+  | "TimingsConflict";
 export type PreflightReason =
   | "Failed"
   | "MemberNotFound"
@@ -109,6 +115,14 @@ const membersExist: GroupCheck = (seen) => {
   }));
 };
 
+const timingsFit: GroupCheck = (seen) =>
+  timingsConflicts(seen).map((message) => ({
+    preflight: "Failed" as const,
+    stalled: "TimingsConflict" as const,
+    message,
+    blocks: "Grant" as const,
+  }));
+
 /** These are about one member, about a part that can be done without, or told in their own place. */
 const PARTIAL_REASONS: readonly string[] = [
   "PortInUse",
@@ -120,6 +134,20 @@ const PARTIAL_REASONS: readonly string[] = [
   "NoEgressAfterMove",
 ];
 
+/** A load balancer is read to warn, never written: who may not, or cannot find it, serves behind it all the same. */
+const READING_REASONS: readonly string[] = [
+  "CredentialsMissing",
+  "CredentialsRejected",
+  "AmbientNotAllowed",
+  "NotAuthorized",
+  "NotFound",
+  "InvalidRequest",
+];
+
+function isPartial(kind: string, reason: string): boolean {
+  return PARTIAL_REASONS.includes(reason) || (kind === "LbProbePort" && READING_REASONS.includes(reason));
+}
+
 /** The truth is known and wrong; what could not be read is Unknown and blocks nothing. */
 const objectsPass: GroupCheck = (seen) =>
   seen.resources.flatMap(({ object }) => {
@@ -130,7 +158,7 @@ const objectsPass: GroupCheck = (seen) =>
       {
         preflight: preflight.reason === "NotImplemented" ? ("NotImplemented" as const) : ("Failed" as const),
         message,
-        blocks: PARTIAL_REASONS.includes(preflight.reason) ? ("Nothing" as const) : ("Start" as const),
+        blocks: isPartial(object.kind, preflight.reason) ? ("Nothing" as const) : ("Start" as const),
       },
     ];
   });
@@ -207,6 +235,7 @@ const CHECKS: readonly GroupCheck[] = [
   objectsAreOurs,
   everythingIsImplemented,
   membersExist,
+  timingsFit,
   objectsPass,
   membersCouldActivate,
   machinesCouldBeStopped,

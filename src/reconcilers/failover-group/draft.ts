@@ -48,7 +48,8 @@ export interface Blocked {
     | "NoMemberFound"
     | "ResourceNotFound"
     | "ClaimedElsewhere"
-    | "CyclicDependency";
+    | "CyclicDependency"
+    | "TimingsConflict";
   readonly message: string;
 }
 
