@@ -180,19 +180,19 @@ export const LB_PROBE_PORT_REASONS = {
       "Stop that program, or choose another port here and in the load balancer's probe.",
     ),
     ProbePortDiffers: bad(
-      "The load balancer probes another port: no member would receive traffic.",
-      "spec.port and the health probe disagree",
-      "Give both the same port.",
+      "The load balancer does not ask this port: no member would receive traffic.",
+      "spec.port and the health probe disagree; the probe is not a TCP probe; no load balancing rule uses it",
+      "Give both the same port, make it a TCP probe, and let the rule use it.",
     ),
     MemberNotInBackendPool: bad(
       "The load balancer's backend pool lacks a member.",
       "its network interface was not added",
-      "Add the member that the message names to the backend pool.",
+      "Add the member that the message names (its network interface, or its address) to the backend pool.",
     ),
     FloatingIpDisagrees: bad(
       "The rule's floating IP setting and spec.dsr disagree.",
-      "Direct Server Return is on at one end only",
-      "Enable floating IP on the rule and set spec.dsr, or neither.",
+      "Direct Server Return is on at one end only, or the rule's frontend is another address",
+      "Enable floating IP on the rule and set spec.dsr with the rule's frontend address, or neither.",
     ),
     DsrPortsDiffer: bad(
       "With Direct Server Return the frontend and the backend port must be equal.",
