@@ -44,7 +44,7 @@ const spec = object(
     monitor: dnsMonitor(),
     timeouts: dnsTimeouts(),
     credentials: credentials(
-      "Needs route53:GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets, GetChange.",
+      "Needs route53:GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets, GetChange; for a private zone also ec2:DescribeNetworkInterfaces, DescribeVpcAttribute.",
     ),
   },
   { required: ["hostedZoneId", "name"], typeName: "AwsDnsSpec", rules: [ADDRESS_OR_MEMBERS_RULE] },

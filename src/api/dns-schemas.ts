@@ -91,7 +91,7 @@ export function dnsStatus(memberTypeName: string): Readonly<Record<string, Schem
       {
         address: foundAddress("Its address."),
         ttl: integer("Its time to live in seconds.", 0, 2147483647),
-        observedAt: time("When it was read."),
+        observedAt: time("When it was first read with this content."),
       },
       { typeName: "DnsRecordStatus" },
     ),

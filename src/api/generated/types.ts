@@ -798,7 +798,7 @@ export interface AwsDnsSpec {
   monitor: DnsMonitor;
   /** Deadlines. */
   timeouts: CloudTimeouts;
-  /** Credentials for the cloud. Needs route53:GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets, GetChange. Omitted: the controller's ambient identity (IRSA, Pod Identity, workload or managed identity). */
+  /** Credentials for the cloud. Needs route53:GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets, GetChange; for a private zone also ec2:DescribeNetworkInterfaces, DescribeVpcAttribute. Omitted: the controller's ambient identity (IRSA, Pod Identity, workload or managed identity). */
   credentials?: Credentials | undefined;
 }
 
@@ -808,7 +808,7 @@ export interface DnsRecordStatus {
   address?: string | undefined;
   /** Its time to live in seconds. */
   ttl?: number | undefined;
-  /** When it was read. */
+  /** When it was first read with this content. */
   observedAt?: string | undefined;
 }
 
