@@ -10,18 +10,18 @@ export const SCENARIOS = [
   "aws-elastic-ip",
   "aws-dns",
   "aws-dns-direct-connect",
-  "aws-dns-direct-connect",
   "azure-public-lb",
   "azure-internal-lb",
   "azure-internal-lb-dsr",
   "aws-multi-region",
   "fencing",
   "isolation",
+  "planned-events",
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** Scenarios about the product itself; all others are deployments that users run, which `--all` plays. */
-const INTERNALS: readonly ScenarioName[] = ["fencing", "isolation"];
+const INTERNALS: readonly ScenarioName[] = ["fencing", "isolation", "planned-events"];
 export const DEPLOYMENTS: readonly ScenarioName[] = SCENARIOS.filter((name) => !INTERNALS.includes(name));
 
 export interface SandboxOptions {
