@@ -64,7 +64,7 @@ export function awsDnsKind({ route53, ec2, clock }: AwsDnsModules): AwsDnsKind {
     whenStopped: (seen) => viewStopped(recordViewOf(seen), (change) => writeOf(seen, change)),
     status: statusOf,
     conditions: (seen) => [["Propagated", propagatedOf(seen)]],
-    trouble: resolutionTrouble,
+    trouble: (seen) => resolutionTrouble(seen, recordViewOf(seen)),
     nextLookMs: ({ facts }, now) =>
       facts.change?.nextReadingAtMs === undefined
         ? undefined

@@ -44,6 +44,8 @@ export function azureDnsKind({ azureDns, metrics }: AzureDnsModules): AzureDnsKi
       passed: () => undefined,
       endpoint: "Azure Resource Manager (or the endpoint of its tokens)",
       service: "Azure DNS",
+      ambient:
+        "workload identity (the service account's federated token), or the managed identity of the machine that the controller runs on",
     },
     keysOf: azureKeysOf,
     read: async (request) => {
@@ -67,7 +69,7 @@ export function azureDnsKind({ azureDns, metrics }: AzureDnsModules): AzureDnsKi
     whenStopped: (seen) => viewStopped(recordViewOf(seen), (change) => writeOf(seen, change)),
     status: statusOf,
     conditions: (seen, now) => [["CredentialValid", credentialOf(seen, now)]],
-    trouble: resolutionTrouble,
+    trouble: (seen) => resolutionTrouble(seen, recordViewOf(seen)),
     events: credentialEvents,
     nextLookMs: ({ facts }, now) =>
       facts.certificateEndsAtMs === undefined

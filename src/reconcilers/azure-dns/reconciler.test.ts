@@ -199,6 +199,17 @@ describe("the record of an AzureDns", () => {
     await world.clock.advance(1_000);
     expect(await world.verdict("Ready")).toBe("False ResolvedElsewhere");
   });
+
+  it("that is missing is not told as a name that does not resolve: the record is repaired first", async () => {
+    const world = await start();
+    await world.activate("node1", 1);
+    await world.clock.advance(20_000);
+    world.dns.failures.set("RecordSets.CreateOrUpdate", "NotAuthorized");
+    world.change(() => undefined);
+    await world.report("node1", 1, { azuredns1: { state: "Activating", reason: "NotResolved", message: "ENOTFOUND" } });
+    await world.clock.advance(120_000);
+    expect(await world.verdict("Ready")).toBe("False RecordMissing");
+  });
 });
 
 describe("an AzureDns of a stopped group", () => {

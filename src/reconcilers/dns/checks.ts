@@ -1,10 +1,10 @@
 /** Preflight of both kinds of records, one fact per check. Pure. */
 import type { Check, Finding } from "../pointer/kind.ts";
 import { holderReportOf } from "../pointer/activation.ts";
-import { groupOf, type PointerSeen } from "../pointer/seen.ts";
+import { grantOf, groupOf, type PointerSeen } from "../pointer/seen.ts";
 import type { DnsObject } from "./seen.ts";
 import { targetOf } from "./target.ts";
-import { notSimple, type RecordView } from "./view.ts";
+import { notSimple, type RecordView, viewRecord } from "./view.ts";
 
 type SeenRecord = PointerSeen<DnsObject, unknown>;
 
@@ -34,8 +34,13 @@ export function isInZone(name: string, zone: string): boolean {
 
 const RESOLUTION_REASONS: ReadonlySet<string> = new Set(["NotResolved", "ResolvedElsewhere"]);
 
-/** What the active member's agent says about resolving the name (API.md 1.4, `monitor.resolution`). */
-export function resolutionTrouble(seen: SeenRecord): Finding | undefined {
+/**
+ * What the active member's agent says about resolving the name (API.md 1.4, `monitor.resolution`). Nothing while the record
+ * itself is wrong: then it cannot resolve, and the record is repaired first.
+ */
+export function resolutionTrouble(seen: SeenRecord, view: RecordView): Finding | undefined {
+  const node = grantOf(seen)?.node;
+  if (node !== undefined && viewRecord(view, node, (change) => change).state === "Wrong") return undefined;
   const group = groupOf(seen);
   const report = group === undefined ? undefined : holderReportOf(group, seen.object.metadata.name);
   const reason = report?.reason;
