@@ -14,7 +14,15 @@ import { FaultInjector, type FaultOutcome } from "../ec2/faults.ts";
 import { selfSigned } from "./certificate.ts";
 import { ComputeProvider } from "./compute.ts";
 import { assertAllowed, isPermissionsPath, permissionsAnswer } from "./permissions.ts";
-import { type ArmAnswer, type ArmCall, ArmError, type ArmIdentity, type ArmProvider, errorAnswer } from "./provider.ts";
+import {
+  type ArmAnswer,
+  type ArmCall,
+  ArmError,
+  type ArmIdentity,
+  type ArmProvider,
+  type ArmRole,
+  errorAnswer,
+} from "./provider.ts";
 import { TokenService } from "./token-service.ts";
 import type { VirtualMachines } from "./virtual-machines.ts";
 
@@ -49,6 +57,8 @@ export interface ArmEndpoint {
   /** Actions that no role allowed, as they came. */
   readonly refused: readonly string[];
   readonly tokens: TokenService;
+  /** From now on every identity may do what this role allows, and nothing else. */
+  restrict(role: ArmRole): void;
   close(): Promise<void>;
 }
 
@@ -66,6 +76,7 @@ export async function startArmEndpoint(options: ArmEndpointOptions, modules: Arm
     calls: service.calls,
     refused: service.refused,
     tokens: service.tokens,
+    restrict: (role) => (service.role = role),
     close: () => close(server),
   };
 }
@@ -79,6 +90,7 @@ class ArmService {
   readonly refused: string[] = [];
   readonly tokens: TokenService;
   url = "";
+  role: ArmRole | undefined;
   readonly #providers: readonly ArmProvider[];
   readonly #modules: ArmEndpointModules;
 
@@ -171,7 +183,8 @@ class ArmService {
   #identityOf({ headers }: IncomingMessage): ArmIdentity {
     const identity = this.tokens.identityOf(headers.authorization);
     if (identity === undefined) throw new ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.");
-    return identity;
+    const { role } = this;
+    return role === undefined ? identity : { ...identity, allowedActions: role.Actions, scopes: role.AssignableScopes };
   }
 }
 

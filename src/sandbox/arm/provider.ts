@@ -20,6 +20,13 @@ export interface ArmIdentity {
   readonly scopes?: readonly string[];
 }
 
+/** A custom role, as far as it is held to here (Azure RBAC, "Understand Azure role definitions"). */
+export interface ArmRole {
+  readonly Actions: readonly string[];
+  /** Here also where it is assigned. */
+  readonly AssignableScopes: readonly string[];
+}
+
 export interface ArmRequest {
   readonly url: URL;
   /** Names in lower case. */

@@ -18,7 +18,7 @@ export async function runScenario(
   try {
     await scenario.apply(stage);
     timeline.note("plain", `applied ${what}; waiting for the group to become Ready`);
-    if (world.topology.cloud === "aws") await enforcePolicy(stage);
+    await enforcePolicy(stage);
     const first = await untilCalm(stage);
     const { client } = scenario;
     const served = "host" in client ? client.host : client.name;

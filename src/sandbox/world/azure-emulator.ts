@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ArmEndpoint, startArmEndpoint } from "../arm/endpoint.ts";
-import type { ArmIdentity, ArmProvider } from "../arm/provider.ts";
+import type { ArmIdentity, ArmProvider, ArmRole } from "../arm/provider.ts";
 import { VirtualMachines } from "../arm/virtual-machines.ts";
 import { ARM_PORT, type Topology } from "../network/topology.ts";
 import type { Emulator, Ground } from "./emulator.ts";
@@ -77,6 +77,14 @@ export class AzureEmulator implements Emulator {
 
   controllerEnvironment(): Readonly<Record<string, string>> {
     return this.#options.environment ?? {};
+  }
+
+  restrictTo(role: ArmRole): void {
+    this.endpoint.restrict(role);
+  }
+
+  refused(): readonly string[] {
+    return this.#endpoint?.refused ?? [];
   }
 
   async close(): Promise<void> {

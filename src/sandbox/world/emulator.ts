@@ -3,6 +3,7 @@
  * its faults, and hands them to the world, which starts them before the controllers and ends them with the run.
  * All live in the orchestrator's process, in the control namespace.
  */
+import type { ArmRole } from "../arm/provider.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Timings } from "../../api/timings.ts";
@@ -21,7 +22,9 @@ export interface Emulator {
   controllerEnvironment?(): Readonly<Record<string, string>>;
   /** AWS's: from now on the controllers' key may do what this policy allows, and nothing else. */
   restrict?(policy: Policy): void;
-  /** Actions that the policy did not allow, as they came. */
+  /** Azure's: the same with a role. */
+  restrictTo?(role: ArmRole): void;
+  /** Actions that the policy or role did not allow, as they came. */
   refused?(): readonly string[];
   close(): Promise<void>;
 }

@@ -14,6 +14,7 @@ import { presetTimings } from "../../api/timings.ts";
 import type { Timings } from "../../api/timings.ts";
 import { RestKubeApi } from "../../kube/rest-client.ts";
 import type { KubeApi } from "../../kube/ports.ts";
+import type { ArmRole } from "../arm/provider.ts";
 import type { Ec2Endpoint } from "../ec2/endpoint.ts";
 import type { VirtualEc2 } from "../ec2/virtual-ec2.ts";
 import { kubeconfigFor } from "../launcher/kubeconfig.ts";
@@ -229,6 +230,10 @@ export class World implements Ground {
 
   restrict(policy: Policy): void {
     for (const emulator of this.#emulators) emulator.restrict?.(policy);
+  }
+
+  restrictTo(role: ArmRole): void {
+    for (const emulator of this.#emulators) emulator.restrictTo?.(role);
   }
 
   /** Calls that the policy did not allow. */
