@@ -31,7 +31,10 @@ export const KEY = { namespace: "ha", name: "failover1" };
 const NODE: ResourceType = { group: "", version: "v1", plural: "nodes", kind: "Node", namespaced: false };
 
 /** What only some worlds have. */
-type ExtraSettings = Partial<Pick<GroupSettings, "hasSimulatedMirror" | "isRecoveryPaused">>;
+type ExtraSettings = Partial<Pick<GroupSettings, "hasSimulatedMirror" | "isRecoveryPaused">> & {
+  /** Default: there is no cloud. */
+  readonly ec2?: (clock: FakeClock) => Ec2Access;
+};
 
 export interface ToldEvent {
   readonly type: string;
@@ -72,7 +75,7 @@ export class Replica {
     };
     const events: EventSink = { tell: (_object, type, reason, message) => void told.push({ type, reason, message }) };
     const { groups, nodes, leases } = this.#caches;
-    const ec2: Ec2Access = { knowledgeOf: () => Promise.reject(new Error("no cloud in this world")) };
+    const ec2 = extra.ec2?.(clock) ?? { knowledgeOf: () => Promise.reject(new Error("no cloud in this world")) };
     const fencing = new FencingDriver(
       {
         namespace: LEASES,

@@ -174,7 +174,7 @@ describe("the record of an AwsDns", () => {
 
   it("is tried as often as spec.write says before it counts as failed, and on until it works [REQ 5.4 LifeKeeper]", async () => {
     const { world, clock, fake, record } = await start({ spec: { write: { retryInterval: "2s", attempts: 5 } } });
-    fake.fail("ChangeResourceRecordSets", { code: "Throttled", providerCode: "Throttling" }, 6);
+    fake.fail("ChangeResourceRecordSets", { code: "NotAuthorized", providerCode: "AccessDenied" }, 6);
     await world.activate("node1", 1);
     await clock.advance(1_000);
     expect(await world.verdict("Ready")).toBe("False Activating");

@@ -105,19 +105,26 @@ function considerFailure(draft: Draft, grant: Grant, resources: readonly JoinedR
   const report = memberOf(draft.seen, grant.node)?.report;
   const isGivenUp = reportsUnder(report, grant) && report.state === "Failed";
   const failed = resources.find(
-    (resource) => resource.state === "Failed" && resource.onFailure === "Failover" && !isBeingRewritten(resource),
+    (resource) =>
+      resource.state === "Failed" && resource.onFailure === "Failover" && !isBeingRewritten(resource, draft),
   );
   if (failed === undefined && !isGivenUp) return false;
   if (!movesByItself(draft)) return true;
   if (failed?.reason === "SimulatedFault" && countRepair(draft, failed)) return true;
-  giveUp(draft, grant, `${failed?.name ?? "the group"} failed (${failed?.reason ?? "no reason given"})`);
+  const mayStop = failed?.failedHalf !== "cloud" || failed.reason !== "ActivationTimeout";
+  giveUp(draft, grant, mayStop, `${failed?.name ?? "the group"} failed (${failed?.reason ?? "no reason given"})`);
   return true;
 }
 
-/** A pointer that its reconciler still repairs: moving the group would not help. A refused repair is the group's to deal with. */
-function isBeingRewritten(resource: JoinedResource): boolean {
-  const isOver = resource.isStalled === true || ATTEMPT_FAILED.includes(resource.reason ?? "");
-  return resource.failedHalf === "cloud" && !isOver;
+/**
+ * A pointer that its reconciler still repairs: moving the group would not help. A refused repair or activation is the
+ * group's to deal with. An activation that only took too long says that the cloud cannot be asked, for no member: the
+ * group stays and it is tried on (REQUIREMENTS 5.3, 9), unless a person moved it from where the pointer still leads.
+ */
+function isBeingRewritten(resource: JoinedResource, draft: Draft): boolean {
+  if (resource.failedHalf !== "cloud") return false;
+  if (resource.reason === "ActivationTimeout") return openMove(draft.status.history)?.cause !== "Requested";
+  return resource.isStalled !== true && !ATTEMPT_FAILED.includes(resource.reason ?? "");
 }
 
 /** A simulated fault survives every repair in place; they are counted at the pace of a monitor. False: none is left. */
@@ -147,8 +154,8 @@ function countRepair(draft: Draft, failed: JoinedResource): boolean {
   return true;
 }
 
-/** The holder failed for good: another member, else the final action. */
-function giveUp(draft: Draft, grant: Grant, why: string): void {
+/** The holder failed for good: another member, else the final action, unless all that is known is an outage of the cloud. */
+function giveUp(draft: Draft, grant: Grant, mayStop: boolean, why: string): void {
   const { seen, now, status } = draft;
   const open = openMove(status.history);
   const back =
@@ -165,7 +172,7 @@ function giveUp(draft: Draft, grant: Grant, why: string): void {
   );
   const { finalAction } = seen.group.spec.failover;
   const message = `${why} on ${grant.node}, and no other member may take the group`;
-  if (others.length === 0 || finalAction === "None") {
+  if (others.length === 0 || finalAction === "None" || !mayStop) {
     draft.blocked = {
       reason: "Blocked",
       stalled: "AttemptsExhausted",

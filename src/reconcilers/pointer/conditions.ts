@@ -68,9 +68,9 @@ function readyWhileActivating<Obj extends PointerObject, Facts, Write, Keys>(
 ): Verdict {
   const { kind, seen, view, now } = judgement;
   const failures = writeFailures(seen);
-  const attempts = kind.writeRetry?.(seen.object).attempts ?? Number.POSITIVE_INFINITY;
+  const { attempts = 1 } = kind.writeRetry?.(seen.object) ?? {};
   const isGivenUp = (seen.memory.writes?.count ?? 0) >= attempts;
-  const failed = failures.find((failure) => isAnswer(failure.code) || isGivenUp);
+  const failed = failures.find((failure) => isAnswer(failure.code) && isGivenUp);
   if (failed !== undefined) return no("ActivationFailed", failed.message);
   if (view?.state === "NothingToWrite") return no("ActivationFailed", view.message);
   if (view?.state === "Unreadable" && isAnswer(view.failure.code)) return no("ActivationFailed", view.failure.message);

@@ -43,7 +43,11 @@ export interface PointerKind<Obj extends PointerObject, Facts, Write, Keys> {
   readonly targetOf: (write: Write) => string;
   /** What a write did, for Events: `source/destination check of eni-1 was switched off`. */
   readonly describe: (write: Write) => string;
-  /** How often a failing write is repeated. Omitted: for ever, with pauses up to `monitor.retryInterval`. */
+  /**
+   * Pause between two tries of a write, and after how many refusals an activation or repair has failed; tried is on.
+   * An outage refuses nothing and never fails by number. Omitted: pauses up to `monitor.retryInterval`, and the first
+   * refusal fails an activation.
+   */
   readonly writeRetry?: (object: Obj) => { readonly intervalMs: number; readonly attempts: number };
   /** Whatever else should be put right, whoever is active (say, a check that must be off): one round per interval. */
   readonly upkeep?: (seen: PointerSeen<Obj, Facts>) => readonly Write[];

@@ -201,11 +201,13 @@ describe("a pointer that is wrong", () => {
 });
 
 describe("an activation", () => {
-  it("gives up only after the attempts that the kind allows, and goes on trying", async () => {
-    const { cloud, clock, world } = await start({
-      change: (kind) => ({ ...kind, writeRetry: () => ({ intervalMs: 1_000, attempts: 3 }) }),
-    });
-    cloud.refusal = "CallFailed";
+  const THRICE: FakePointerOptions = {
+    change: (kind) => ({ ...kind, writeRetry: () => ({ intervalMs: 1_000, attempts: 3 }) }),
+  };
+
+  it("fails only after as many refusals as the kind allows, and goes on trying", async () => {
+    const { cloud, clock, world } = await start(THRICE);
+    cloud.refusal = "NotAuthorized";
     await world.activate("node1", 1);
     await clock.advance(200);
     expect(await world.verdict("Ready")).toBe("False Activating");
@@ -215,6 +217,20 @@ describe("an activation", () => {
     await clock.advance(1_100);
     expect(await world.verdict("Ready")).toBe("True Active");
   });
+
+  it.each(OUTAGES)(
+    "is not failed by an outage of writes (%s), however often they are tried [REQ 5.3.9]",
+    async (code) => {
+      const { cloud, clock, world } = await start(THRICE);
+      cloud.refusal = code;
+      await world.activate("node1", 1);
+      await clock.advance(20_000);
+      expect(cloud.writes.length).toBeGreaterThan(10);
+      expect(await world.verdict("Ready")).toBe("False Activating");
+      await clock.advance(11_000);
+      expect(await world.verdict("Ready")).toBe("False ActivationTimeout");
+    },
+  );
 
   it("succeeds when the pointer is right already", async () => {
     const { cloud, clock, world } = await start();
