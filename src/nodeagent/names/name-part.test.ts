@@ -30,6 +30,7 @@ const PLAN: NamePlan = {
   servers: undefined,
   ttlMs: 10_000,
   settledEpoch: 5,
+  version: "v1",
 };
 
 function setup(plan: Partial<NamePlan> = {}) {
@@ -71,6 +72,19 @@ describe("a name on the active member", () => {
     const { part, check } = await settled();
     part.adopt({ ...PLAN, address: "10.0.1.11" });
     expect(await check()).toMatchObject({ result: "early", againMs: 10_000 });
+  });
+
+  test("that was written anew in place may be remembered as absent; another address counts after the TTL", async () => {
+    const { part, check, resolver, clock } = await settled();
+    part.adopt({ ...PLAN, version: "v2" });
+    expect(await check()).toMatchObject({ result: "early", againMs: 10_000 });
+    await clock.advance(10_000);
+    expect(await check()).toMatchObject({ result: "early", againMs: 890_000 });
+    resolver.addresses.set("srv.hz1.local", ["10.0.2.10"]);
+    expect(await check()).toMatchObject({ result: "bad", reason: "ResolvedElsewhere" });
+    resolver.addresses.clear();
+    await clock.advance(890_000);
+    expect(await check()).toMatchObject({ result: "bad", reason: "NotResolved" });
   });
 
   test("is not judged while nobody knows where it should lead", async () => {

@@ -22,12 +22,25 @@ export interface NamePartModules {
 
 /** How soon to look again whether the record is settled, in milliseconds. */
 const NOT_SETTLED_AGAIN_MS = 2_000;
+/**
+ * How long resolvers may remember that a name did not exist, in milliseconds: the last field of Route 53's SOA records
+ * (RFC 2308), and what Windows keeps. Counts after a record was written anew in place: it may have been missing.
+ */
+const ABSENCE_REMEMBERED_MS = 900_000;
+
+interface Settled {
+  readonly tenure: string;
+  readonly version: string;
+  readonly sinceMs: number;
+  /** It was written before under the same grant. */
+  readonly isRewritten: boolean;
+}
 
 export class NamePart implements LocalPart {
   readonly #modules: NamePartModules;
   #plan: NamePlan;
-  /** Since when the record is known to be settled, for this epoch and address. */
-  #settled: { readonly key: string; readonly sinceMs: number } | undefined;
+  /** Since when the record is known to be settled, for this epoch, address and version. */
+  #settled: Settled | undefined;
   #lastTrouble = "";
 
   constructor(plan: NamePlan, modules: NamePartModules) {
@@ -62,21 +75,35 @@ export class NamePart implements LocalPart {
     const early = this.#early(Number(context.environment["UNDERSTUDY_EPOCH"]));
     if (early !== undefined || address === undefined) return early ?? tooEarly("its address is not known yet");
     const answer = await this.#modules.resolver.resolve({ name, servers }, timeoutMs, context.signal);
-    const reading = judge(this.#plan, address, answer);
-    this.#note(reading);
+    const reading = this.#rememberedAbsence(answer) ?? judge(this.#plan, address, answer);
+    if (reading.result !== "early") this.#note(reading);
     return reading;
   }
 
   #early(epoch: number): Reading | undefined {
-    const { address, settledEpoch, ttlMs } = this.#plan;
+    const { address, settledEpoch, ttlMs, version } = this.#plan;
     if (address === undefined) return tooEarly("its address is not known yet");
     if (settledEpoch !== epoch) return tooEarly("the record is not on all name servers yet");
     const nowMs = this.#modules.clock.monotonicMs();
-    const key = `${epoch} ${address}`;
-    if (this.#settled?.key !== key) this.#settled = { key, sinceMs: nowMs };
-    const leftMs = this.#settled.sinceMs + ttlMs - nowMs;
+    const tenure = `${epoch} ${address}`;
+    const before = this.#settled?.tenure === tenure ? this.#settled : undefined;
+    const settled =
+      before?.version === version ? before : { tenure, version, sinceMs: nowMs, isRewritten: before !== undefined };
+    this.#settled = settled;
+    const leftMs = settled.sinceMs + ttlMs - nowMs;
     if (leftMs <= 0) return undefined;
     return { result: "early", message: `resolvers may remember the former record for ${leftMs} ms`, againMs: leftMs };
+  }
+
+  #rememberedAbsence({ result }: NameAnswer): Reading | undefined {
+    if (result !== "absent" || this.#settled?.isRewritten !== true) return undefined;
+    const leftMs = this.#settled.sinceMs + ABSENCE_REMEMBERED_MS - this.#modules.clock.monotonicMs();
+    if (leftMs <= 0) return undefined;
+    return {
+      result: "early",
+      message: `resolvers may remember for ${leftMs} ms that it did not exist`,
+      againMs: leftMs,
+    };
   }
 
   /** Once per change: a resolver that stays away is not news. */

@@ -36,7 +36,24 @@ describe("what to watch about a name", () => {
       servers: undefined,
       ttlMs: 10_000,
       settledEpoch: 5,
+      version: "",
     });
+  });
+
+  test("a record that is itself wrong or missing is repaired first [REQ 5.3.3b]", () => {
+    const wrong = (reason: string): Condition[] => [
+      { type: "Ready", status: "False", reason, message: "", lastTransitionTime: "2026-01-01T00:00:00Z" },
+    ];
+    for (const reason of ["RecordMissing", "RecordWrong"])
+      expect(nameFacts(awsDns({}, { conditions: wrong(reason) }), "node1")?.settledEpoch).toBeUndefined();
+    expect(nameFacts(awsDns({}, { conditions: wrong("NotResolved") }), "node1")?.settledEpoch).toBe(5);
+  });
+
+  test("every write is another version: a change of Route 53, an ETag of Azure", () => {
+    const change = { id: "C2", state: "InSync", submittedAt: "2026-01-01T00:00:00Z" } as const;
+    expect(nameFacts(awsDns({}, { change }), "node1")?.version).toBe("C2");
+    const azure = azureDns("www");
+    expect(nameFacts({ ...azure, status: { ...azure.status, etag: "e7" } }, "node1")?.version).toBe("e7");
   });
 
   test.each([

@@ -21,6 +21,8 @@ export interface NameFacts {
   readonly ttlMs: number;
   /** Epoch under which the record was written, and is known to be everywhere; undefined: not yet. */
   readonly settledEpoch: number | undefined;
+  /** Another one after every write of the record. */
+  readonly version: string;
 }
 
 /** Undefined: nobody wants this name resolved. */
@@ -39,6 +41,7 @@ export function nameFacts(object: DnsObject, node: string): NameFacts | undefine
     servers: isServers ? (spec.monitor.resolvers ?? []) : undefined,
     ttlMs,
     settledEpoch: isSettled(status?.conditions) && status?.active?.node === node ? status.active.epoch : undefined,
+    version: versionOf(object),
   };
 }
 
@@ -48,8 +51,17 @@ function fullName(object: DnsObject): string {
   return name.toLowerCase().replace(/\.$/, "");
 }
 
+function versionOf({ status }: DnsObject): string {
+  if (status === undefined) return "";
+  return ("change" in status ? status.change?.id : "etag" in status ? status.etag : undefined) ?? "";
+}
+
+/** While the record itself is wrong, it is what has to be repaired; the name can only follow. */
+const WRONG_RECORD: readonly string[] = ["RecordMissing", "RecordWrong"];
+
 /** Providers that do not tell have no such condition; a record that was right already has none either. */
 function isSettled(conditions: readonly Condition[] | undefined): boolean {
+  if (conditions?.some(({ type, reason }) => type === "Ready" && WRONG_RECORD.includes(reason))) return false;
   const propagated = conditions?.find(({ type }) => type === "Propagated");
   return propagated === undefined || propagated.status === "True";
 }
