@@ -201,11 +201,12 @@ describe("a FailoverGroup", { timeout: 60_000 }, () => {
     await readyWith("cycle", groupOf(service("app", { dependsOn: ["awsvip1"] }), { ...VIP, dependsOn: [] }));
   });
 
-  test("that asks for what this version does not do is told so, and goes on without it", async () => {
-    const monitors = { availabilityZone: {} };
-    await site.apply("later", failoverGroup("failover1", site.nodes, [service()], { monitors }));
-    expect(await trouble(FAILOVER_GROUP, groupIn("later"), "PreflightOK", "NotImplemented")).toContain("spec.monitors");
-    await site.untilReady("later", "failover1");
+  test("whose members' zone is watched says how it is [REQ 5.1 AZ monitor]", async () => {
+    const monitors = { availabilityZone: { interval: "1s", timeout: "1s" } };
+    await site.apply("zone", failoverGroup("failover1", site.nodes, [service()], { monitors }));
+    await site.untilReady("zone", "failover1");
+    const found = await site.untilCondition(FAILOVER_GROUP, groupIn("zone"), "ZoneAvailable", "Available");
+    expect(found.status).toBe("True");
   });
 
   test("with a kind that this version does not do stays down, and the object says why", async () => {
