@@ -56,7 +56,7 @@ describe("mistakes that the specification words", () => {
     ]);
   });
 
-  it("row 8: an on-premises kind", () => {
+  it("row 8: an on-premises kind [REQ 5.1 Unsupported in clouds] [REQ 5.3.17]", () => {
     const text = `${HEAD}kind: FailoverGroup\nmetadata: {name: g}\nspec:\n  members: [{node: a}]\n  resources:\n    - name: fip\n      kind: FloatingIP\n`;
     expect(check(text).problems).toMatchObject([
       {

@@ -28,7 +28,7 @@ function resultOf(output: string): Record<string, unknown> {
 }
 
 describe.each(modes)("scenario aws-virtual-ip in mode %s", (mode) => {
-  it("survives crash, planned move, cut-off, freeze and drift, and never has two active", async () => {
+  it("survives crash, planned move, cut-off, freeze and drift, and never has two active [REQ 5 aws-virtual-ip] [REQ 5.4 AWS VIP]", async () => {
     const before = await hostState();
     const { code, output } = await runSandbox(["--mode", mode, "--json"]);
     const { passed, ...result } = resultOf(output);

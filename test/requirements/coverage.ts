@@ -1,6 +1,6 @@
 /** Which tests show which row, and with what result. Pure: tests in, rows out. */
 import { REQUIREMENTS } from "./all.ts";
-import { type Requirement, tagOf } from "./row.ts";
+import { type Requirement, tagOf, tagsOf } from "./row.ts";
 
 export interface TaggedTest {
   readonly file: string;
@@ -33,14 +33,14 @@ export function rowResults(tests: readonly TaggedTest[]): RowResult[] {
   }
   return REQUIREMENTS.map((requirement) => {
     const tag = tagOf(requirement);
-    const found = byTag.get(tag) ?? [];
+    const found = [...new Set(tagsOf(requirement).flatMap((name) => byTag.get(name) ?? []))];
     return { requirement, tag, state: stateOf(requirement, found), tests: found };
   });
 }
 
 /** Tags that name no row, with where they stand: typing errors, or rows that were renamed. */
 export function unknownTags(tests: readonly TaggedTest[]): string[] {
-  const known = new Set(REQUIREMENTS.map(tagOf));
+  const known = new Set(REQUIREMENTS.flatMap(tagsOf));
   return [
     ...new Set(
       tests.flatMap(({ file, name }) =>

@@ -35,12 +35,18 @@ export const PARAMETERS: readonly Requirement[] = [
   parameter("AWS DNS IP", "per member, or one fixed address such as a VIP or EIP"),
   parameter("AWS DNS TTL", "whole seconds, 10s unless set"),
   parameter("AWS DNS delete on deactivation", "kept unless asked; deleted only when the group stops, never in a move"),
-  parameter("Azure DNS record and zone", "record set, zone, resource group, address per member"),
+  {
+    ...parameter("Azure DNS record and zone", "record set, zone, resource group, address per member"),
+    parts: ["Azure DNS record set", "Azure DNS per-node IP"],
+  },
   parameter("Azure DNS TTL", "10s unless set; the guide's 3600 is allowed"),
-  parameter(
-    "Azure DNS credentials",
-    "certificate, secret, workload or managed identity; expiry warned 30, 7, 1 days before",
-  ),
+  {
+    ...parameter(
+      "Azure DNS credentials",
+      "certificate, secret, workload or managed identity; expiry warned 30, 7, 1 days before",
+    ),
+    parts: ["Azure DNS certificate", "Azure DNS certificate expiry"],
+  },
   parameter("LB probe port number", "1 to 65535, required"),
   parameter("LB probe port behaviour", "listens only while active; who may probe can be limited"),
   parameter("LB probe port DSR", "frontend address on the loopback while active; same port on both sides"),

@@ -63,7 +63,7 @@ describe("the credentials of an AzureDns", () => {
     expect(world.gauges.get("understudy_certificate_expiry_timestamp_seconds")).toBeGreaterThan(atMs / 1_000);
   });
 });
-describe("ten bad configurations of an AzureDns end in the documented reason with its remedy", () => {
+describe("ten bad configurations of an AzureDns end in the documented reason with its remedy [REQ 5.2 Azure DNS]", () => {
   type Options = NonNullable<Parameters<typeof AzureDnsWorld.create>[0]>;
   const other = (subscriptionId: string): string =>
     `azure:///subscriptions/${subscriptionId}/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/node2`;
