@@ -1,124 +1,25 @@
 import { describe, expect, test } from "vitest";
-import { CLOCK_RATE_BOUND, deriveTimings, presetTimings } from "../../api/timings.ts";
-import type { GrantRef } from "../guard-protocol.ts";
-import { stepPromises } from "./promise-machine.ts";
-import { parsePromiseMessage, type PromiseMessage, promiseText } from "./promise-messages.ts";
+import { CLOCK_RATE_BOUND } from "../../api/timings.ts";
+import { parsePromiseMessage, promiseText, type PromiseMessage } from "./promise-messages.ts";
+import { isPromised, type PromiseContext } from "./promise-state.ts";
 import {
-  initialPromises,
-  isPromised,
-  type PromiseContext,
-  type PromiseEffect,
-  type PromiseEvent,
-  type PromiseRecord,
-  type PromiseState,
-} from "./promise-state.ts";
+  ask,
+  ASK_MS,
+  asking,
+  BIND_MS,
+  bound,
+  complete,
+  grant,
+  L,
+  M,
+  PromiseNode,
+  timings,
+} from "../../../test/builders/promise-node.ts";
 import { rulesWithout } from "../../../test/fakes/broken-rules.ts";
-import { ALL_RULES, type SafetyRules } from "../../lib/safety-rules.ts";
-
-const timings = presetTimings("default");
-const { renewDeadlineMs: R, sessionDurationMs: L, marginMs: M } = timings;
-const ASK_MS = Math.ceil((2 / 3) * R);
-const BIND_MS = CLOCK_RATE_BOUND * L + M;
-
-const grant = (epoch: number, groupUid = "g1"): GrantRef => ({
-  namespace: "default",
-  group: groupUid,
-  groupUid,
-  epoch,
-  session: "a_1",
-});
-
-/** One node's machine under a clock that the test moves. */
-class Node {
-  state: PromiseState;
-  nowMs = 1_000;
-  wallMs = 5_000_000;
-  effects: PromiseEffect[] = [];
-  context: PromiseContext = {
-    canAnswer: true,
-    session: "a_1",
-    active: [],
-    notedEpoch: () => 0,
-    sinceRenewalMs: 0,
-    restsOnSession: true,
-    isPeer: () => true,
-  };
-
-  constructor(node: string, options: { rules?: SafetyRules; records?: PromiseRecord[]; bootWaitMs?: number } = {}) {
-    const { rules = ALL_RULES, records = [], bootWaitMs = 0 } = options;
-    this.state = initialPromises({ node, lifeId: `life-${node}`, timings, rules, records, bootWaitMs }, this.now);
-  }
-
-  get now() {
-    return { monotonicMs: this.nowMs, wallMs: this.wallMs };
-  }
-
-  step(event: PromiseEvent, context: Partial<PromiseContext> = {}): PromiseEffect[] {
-    this.context = { ...this.context, ...context };
-    const { state, effects } = stepPromises(this.state, event, this.context, this.now);
-    this.state = state;
-    this.effects.push(...effects);
-    return [...effects];
-  }
-
-  pass(ms: number, context: Partial<PromiseContext> = {}): PromiseEffect[] {
-    this.nowMs += ms;
-    this.wallMs += ms;
-    return this.step({ type: "tick" }, context);
-  }
-
-  hear(node: string, message: PromiseMessage): PromiseEffect[] {
-    return this.step({ type: "received", node, senderSession: `${node}_1`, message });
-  }
-
-  get isBound(): boolean {
-    return isPromised(this.state, "g1", this.now);
-  }
-
-  sent<T extends PromiseMessage["type"]>(type: T): Extract<PromiseMessage, { type: T }>[] {
-    return this.effects.flatMap((effect) =>
-      (effect.type === "send" || effect.type === "sendToAll") && effect.message.type === type
-        ? [effect.message as Extract<PromiseMessage, { type: T }>]
-        : [],
-    );
-  }
-
-  stores(): number[] {
-    return this.effects.flatMap((effect) => (effect.type === "store" ? [effect.storeId] : []));
-  }
-}
-
-const ask = (epoch: number, nonce = "n1", node = "a"): PromiseMessage => ({
-  type: "ask",
-  nonce,
-  session: `${node}_1`,
-  sessionDurationMs: L,
-  marginMs: M,
-  groups: [{ groupUid: "g1", epoch }],
-});
-
-/** A promiser that has answered an ask for epoch 3. */
-function bound(): Node {
-  const b = new Node("b");
-  b.hear("a", ask(3));
-  b.step({ type: "stored", storeId: b.stores()[0] ?? 0, isDurable: true });
-  return b;
-}
-
-/** A holder of g1 under epoch 3 that must ask `members`, and has not renewed for 2/3 R. */
-function asking(members: readonly string[], options: ConstructorParameters<typeof Node>[1] = {}): Node {
-  const a = new Node("a", options);
-  a.context = { ...a.context, active: [grant(3)] };
-  a.step({ type: "mustAsk", set: { groupUid: "g1", epoch: 3, members } });
-  a.pass(ASK_MS, { sinceRenewalMs: ASK_MS });
-  return a;
-}
-
-const complete = (effects: readonly PromiseEffect[]) => effects.filter((effect) => effect.type === "roundComplete");
 
 describe("the promiser", () => {
   test("is bound from the ask on, answers only when it is durable, and is bound rho*L + M from its answer", () => {
-    const b = new Node("b");
+    const b = new PromiseNode("b");
     b.hear("a", ask(3));
     expect(b.isBound).toBe(true);
     expect(b.sent("promise")).toEqual([]);
@@ -153,7 +54,7 @@ describe("the promiser", () => {
   });
 
   test("does not answer what could not be stored, but keeps its word", () => {
-    const b = new Node("b");
+    const b = new PromiseNode("b");
     b.hear("a", ask(3));
     b.step({ type: "stored", storeId: b.stores()[0] ?? 0, isDurable: false });
     expect(b.sent("promise")).toEqual([]);
@@ -165,7 +66,7 @@ describe("the promiser", () => {
     ["holds a newer grant that it has noted", { notedEpoch: () => 4 }],
     ["has the group active itself", { active: [grant(2)] }],
   ])("refuses when it %s", (_name, context) => {
-    const b = new Node("b");
+    const b = new PromiseNode("b");
     b.step({ type: "tick" }, context);
     b.hear("a", ask(3));
     expect(b.isBound).toBe(false);
@@ -188,7 +89,7 @@ describe("the promiser", () => {
   });
 
   test("takes the larger session duration of the two", () => {
-    const b = new Node("b");
+    const b = new PromiseNode("b");
     b.hear("a", { ...ask(3), type: "ask", sessionDurationMs: 60_000 } as PromiseMessage);
     b.step({ type: "stored", storeId: b.stores()[0] ?? 0, isDurable: true });
     b.pass(CLOCK_RATE_BOUND * 60_000);
@@ -226,14 +127,14 @@ describe("the promiser", () => {
   });
 
   test("an ask under another session than the one that signed it is not heard", () => {
-    const b = new Node("b");
+    const b = new PromiseNode("b");
     b.hear("c", ask(3));
     expect(b.isBound).toBe(false);
   });
 
   test("keeps its word over a restart of the guard, for the whole length again", () => {
     const record = { groupUid: "g1", node: "a", session: "a_1", epoch: 3, bindMs: BIND_MS };
-    const b = new Node("b", { records: [record] });
+    const b = new PromiseNode("b", { records: [record] });
     b.pass(BIND_MS - 1);
     expect(b.isBound).toBe(true);
     b.pass(2);
@@ -241,7 +142,7 @@ describe("the promiser", () => {
   });
 
   test("waits after a boot, whatever it promised before", () => {
-    const b = new Node("b", { bootWaitMs: BIND_MS });
+    const b = new PromiseNode("b", { bootWaitMs: BIND_MS });
     b.pass(BIND_MS - 1);
     expect(isPromised(b.state, "any", b.now)).toBe(true);
     b.pass(1);
@@ -251,7 +152,7 @@ describe("the promiser", () => {
 
 describe("the holder", () => {
   test("asks nobody while it renews", () => {
-    const a = new Node("a");
+    const a = new PromiseNode("a");
     a.context = { ...a.context, active: [grant(3)] };
     a.step({ type: "mustAsk", set: { groupUid: "g1", epoch: 3, members: ["a", "b"] } });
     a.pass(ASK_MS - 1, { sinceRenewalMs: ASK_MS - 1 });
@@ -298,7 +199,7 @@ describe("the holder", () => {
     ["a member that must be asked is no peer", { isPeer: (node) => node !== "c" }],
     ["its right has lapsed", { session: undefined }],
   ])("asks nobody when %s", (_name, context) => {
-    const a = new Node("a");
+    const a = new PromiseNode("a");
     a.context = { ...a.context, active: [grant(3)], ...context };
     a.step({ type: "mustAsk", set: { groupUid: "g1", epoch: 3, members: ["a", "b", "c"] } });
     a.pass(ASK_MS, { sinceRenewalMs: ASK_MS });
@@ -336,50 +237,12 @@ describe("the holder", () => {
       { length: 30 },
       (_, index) => `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`,
     );
-    const a = new Node("a");
+    const a = new PromiseNode("a");
     a.context = { ...a.context, active: groups.map((uid) => grant(3, uid)) };
     for (const groupUid of groups) a.step({ type: "mustAsk", set: { groupUid, epoch: 3, members: ["a", "b"] } });
     a.pass(ASK_MS, { sinceRenewalMs: ASK_MS });
     expect(a.sent("ask")).toHaveLength(3);
     for (const message of a.sent("ask")) expect(promiseText(message).length).toBeLessThan(900);
-  });
-});
-
-describe("settings that change meanwhile", () => {
-  const longer = deriveTimings("default", 30_000);
-
-  test("bind a promise for the larger of old and new, until the old ones are over", () => {
-    for (const [before, after] of [
-      [timings, longer],
-      [longer, timings],
-    ] as const) {
-      const b = new Node("b");
-      b.step({ type: "timings", timings: before });
-      b.pass(100_000);
-      b.step({ type: "timings", timings: after });
-      b.hear("a", ask(1));
-      b.pass(CLOCK_RATE_BOUND * longer.sessionDurationMs);
-      expect(b.isBound).toBe(true);
-      b.pass(longer.marginMs + 1);
-      expect(b.isBound).toBe(false);
-    }
-  });
-
-  test("let the holder ask by the nearer deadline and name the larger duration", () => {
-    const a = asking(["a", "b"]);
-    a.step({ type: "timings", timings: longer });
-    a.pass(timings.renewIntervalMs, { sinceRenewalMs: ASK_MS });
-    expect(a.sent("ask").at(-1)).toMatchObject({ sessionDurationMs: 30_000 });
-  });
-
-  test("count alone when the old ones are over", () => {
-    const a = asking(["a", "b"]);
-    a.step({ type: "timings", timings: longer });
-    a.effects = [];
-    a.pass(100_000, { sinceRenewalMs: ASK_MS });
-    expect(a.sent("ask")).toEqual([]);
-    a.pass(1, { sinceRenewalMs: longer.renewDeadlineMs });
-    expect(a.sent("ask")).toHaveLength(1);
   });
 });
 
@@ -391,17 +254,17 @@ describe("with one rule broken, for the simulator only", () => {
   });
 
   test("ignore-promise, forget-promise-on-restart, promise-without-rho", () => {
-    const ignoring = new Node("b", { rules: rulesWithout("promiseBlocksActivation") });
+    const ignoring = new PromiseNode("b", { rules: rulesWithout("promiseBlocksActivation") });
     ignoring.hear("a", ask(3));
     expect(ignoring.isBound).toBe(false);
     const record = { groupUid: "g1", node: "a", session: "a_1", epoch: 3, bindMs: BIND_MS };
-    const forgetting = new Node("b", {
+    const forgetting = new PromiseNode("b", {
       rules: rulesWithout("promisesOutliveTheGuard"),
       records: [record],
       bootWaitMs: BIND_MS,
     });
     expect(forgetting.isBound).toBe(false);
-    const short = new Node("b", { rules: rulesWithout("promiseBindsWithRho") });
+    const short = new PromiseNode("b", { rules: rulesWithout("promiseBindsWithRho") });
     short.hear("a", ask(3));
     short.pass(L + M);
     expect(short.isBound).toBe(false);
