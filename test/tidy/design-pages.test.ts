@@ -36,3 +36,17 @@ test("every link between pages leads somewhere", () => {
   });
   expect(broken).toEqual([]);
 });
+
+test("every word of a model that the table of rules names stands in a model", () => {
+  const models = ["rights.pml", "watchdog.pml"];
+  const text = models.map((name) => readFileSync(join(ROOT, "model", name), "utf8")).join("\n");
+  const page = readFileSync(join(ROOT, "docs/design/exclusivity.md"), "utf8");
+  const rows = page.split("\n").filter((line) => /^\|.*`src\//.test(line));
+  expect(rows.length).toBeGreaterThan(30);
+  const missing = rows.flatMap((row) => {
+    const cell = row.split("|").at(-2) ?? "";
+    const words = [...cell.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word);
+    return words.filter((word) => !word.startsWith("npm run") && !models.includes(word) && !text.includes(word));
+  });
+  expect(missing).toEqual([]);
+});

@@ -6,6 +6,7 @@ import { API, Network } from "../network/network.ts";
 import { pick } from "../seeds.ts";
 import type { SimVm } from "../vm.ts";
 import type { World } from "../world.ts";
+import { freezeAroundPet, pauseMachine } from "./vm-faults.ts";
 import { type Fault, type FaultKind, type Target, type Trigger, type Undo, wordsOf } from "./fault.ts";
 
 export class Nemesis {
@@ -134,7 +135,7 @@ export class Nemesis {
         return { on: node, undo: () => (machine.boot === boot ? machine.thaw() : undefined) };
       }
       case "pause-machine":
-        return this.#pauseMachine(this.#vm(what.target), what.stopsMonotonic);
+        return pauseMachine(this.#vm(what.target), what.stopsMonotonic);
       case "stall-guard": {
         const vm = this.#vm(what.target);
         const { after, forMs: durationMs, isMachineWide } = what;
@@ -142,7 +143,7 @@ export class Nemesis {
         return { on: vm.node };
       }
       case "freeze-around-pet":
-        return this.#freezeAroundPet(this.#vm(what.target), what.share);
+        return freezeAroundPet(this.#vm(what.target), what.share);
       case "kill-leader":
       case "stop-leader":
       case "pause-leader":
@@ -299,22 +300,6 @@ export class Nemesis {
     };
   }
 
-  #pauseMachine(vm: SimVm, stopsMonotonic: boolean): { readonly on: string; readonly undo: Undo } {
-    const { machine, node } = vm;
-    const { boot } = machine;
-    const device = vm.kernel.watchdog?.pause();
-    machine.freeze({ stopsMonotonic });
-    vm.isBeyondWatchdog = true;
-    return {
-      on: node,
-      undo: () => {
-        if (machine.boot !== boot) return;
-        device?.go();
-        machine.thaw();
-      },
-    };
-  }
-
   #endAgent(kind: "kill-guard" | "kill-worker" | "stop-guard", vm: SimVm): { readonly on: string } {
     if (kind === "kill-guard") vm.killGuard("nemesis");
     else if (kind === "kill-worker") vm.killWorker("nemesis");
@@ -328,30 +313,6 @@ export class Nemesis {
     process.wakeOrder = pick(this.#random, ["timers-first", "as-arrived", "timers-last"] as const);
     process.pause();
     return { on: process.name, undo: () => process.resume() };
-  }
-
-  #freezeAroundPet(vm: SimVm, share: number): { readonly on: string; readonly undo?: Undo } {
-    const { watchdog } = vm.kernel;
-    const guard = vm.guardProcess;
-    if (watchdog === undefined || guard === undefined) return { on: vm.node };
-    let hasStalled = false;
-    watchdog.onPet = (moment, process) => {
-      if (process !== guard) return;
-      if (moment === "before" && !hasStalled) {
-        hasStalled = true;
-        process.stallNext({ after: 0, durationMs: watchdog.leftMs * share, isMachineWide: false });
-      } else if (moment === "after" && hasStalled) {
-        watchdog.onPet = () => undefined;
-        process.pause();
-      }
-    };
-    return {
-      on: guard.name,
-      undo: () => {
-        watchdog.onPet = () => undefined;
-        guard.resume();
-      },
-    };
   }
 
   #leaderFault(what: Extract<FaultKind, { kind: "kill-leader" | "stop-leader" | "pause-leader" | "cut-leader" }>): {
