@@ -48,13 +48,19 @@ export function makeCaches(namespace: string, modules: InformerModules): Control
 export type AnyLoop = ReconcileLoop<unknown, unknown>;
 export type Loops = Readonly<Record<KindName, AnyLoop>>;
 
+/** Where the loop's own default is too few: records of one zone share a request only if they are looked at together. */
+const CONCURRENCY: Readonly<Partial<Record<KindName, ReconcileLoopOptions>>> = { AwsDns: { concurrency: 64 } };
+
 /** One loop per kind, not started. */
 export function makeLoops(
   modules: RegistryModules,
   loop: Omit<InformerModules, "api"> & { readonly fence: Fence },
   options: ReconcileLoopOptions = {},
 ): Loops {
-  const made = KIND_NAMES.map((kind) => [kind, new ReconcileLoop(RECONCILERS[kind](modules), options, loop)] as const);
+  const optionsOf = (kind: KindName): ReconcileLoopOptions => ({ ...CONCURRENCY[kind], ...options });
+  const made = KIND_NAMES.map(
+    (kind) => [kind, new ReconcileLoop(RECONCILERS[kind](modules), optionsOf(kind), loop)] as const,
+  );
   return Object.fromEntries(made) as unknown as Loops;
 }
 

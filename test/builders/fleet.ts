@@ -6,7 +6,10 @@ import { FAILOVER_GROUP, KINDS, type ResourceKind } from "../../src/api/kinds.ts
 import { LEASE, LEASE_ANNOTATIONS, type Lease, microTime, SESSION_LABEL } from "../../src/api/session-lease.ts";
 import { presetTimings } from "../../src/api/timings.ts";
 import { Ec2Knowledge } from "../../src/cloud/aws/ec2-knowledge.ts";
+import { ROUTE53_CALL_LIMITS } from "../../src/cloud/aws/route53-client.ts";
+import { Route53Knowledge } from "../../src/cloud/aws/route53-knowledge.ts";
 import { AzureNetworks } from "../../src/cloud/azure/network-knowledge.ts";
+import { CallLimiter } from "../../src/cloud/rate-limit.ts";
 import { composeController, type ControllerPorts } from "../../src/controller/composition.ts";
 import type { KubeObject, ResourceType } from "../../src/kube/ports.ts";
 import { silentLog } from "../../src/lib/log.ts";
@@ -15,8 +18,11 @@ import { FakeAzureDns } from "../fakes/fake-azure-dns.ts";
 import { FakeAzureNetworks, RESOURCE_GROUP, smallNetworks, SUBSCRIPTION } from "../fakes/fake-azure-networks.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
 import { FakeEc2, type SmallVpc, smallVpc } from "../fakes/fake-ec2.ts";
+import { FakeRoute53 } from "../fakes/fake-route53.ts";
 import { InProcessKube } from "../fakes/in-process-kube.ts";
+import { LimitedRoute53 } from "../fakes/limited-route53.ts";
 import { seededRandom } from "../fakes/seeded-random.ts";
+import { smallZone, ZONE_ID } from "./route53-zone.ts";
 
 const NAMESPACE = "ha";
 const LEASES = "understudy-system";
@@ -29,15 +35,16 @@ const MEASURED_MINUTES = 5;
 const TIMINGS = presetTimings("default");
 
 /** Kinds that call a cloud. */
-export type CloudKind = "AwsVirtualIP" | "AwsElasticIP" | "AzureDns" | "LbProbePort";
-export const CLOUD_KINDS: readonly CloudKind[] = ["AwsVirtualIP", "AwsElasticIP", "AzureDns", "LbProbePort"];
+export type CloudKind = "AwsVirtualIP" | "AwsElasticIP" | "AwsDns" | "AzureDns" | "LbProbePort";
+export const CLOUD_KINDS: readonly CloudKind[] = ["AwsVirtualIP", "AwsElasticIP", "AwsDns", "AzureDns", "LbProbePort"];
 
 class Clouds {
   readonly aws: SmallVpc;
   readonly ec2: FakeEc2;
+  readonly route53: LimitedRoute53;
   readonly azureDns: FakeAzureDns;
   readonly azureNetworks = new FakeAzureNetworks(smallNetworks());
-  readonly ports: Pick<ControllerPorts, "ec2" | "azureDns" | "azureNetworks">;
+  readonly ports: Pick<ControllerPorts, "ec2" | "route53" | "azureDns" | "azureNetworks">;
   /** node1's and node2's instance, each with an interface per resource. */
   readonly instances: readonly string[];
 
@@ -53,11 +60,15 @@ class Clouds {
       return this.aws.ec2.createInstance({ name, networkInterfaceIds }).instanceId;
     });
     this.ec2 = new FakeEc2(this.aws.ec2);
+    const limiter = new CallLimiter(ROUTE53_CALL_LIMITS, { clock, random: seededRandom(11) });
+    this.route53 = new LimitedRoute53(new FakeRoute53(smallZone(clock)), { clock, limiter });
+    const zones = new Route53Knowledge(this.route53, clock);
     this.azureDns = new FakeAzureDns(clock);
     this.azureDns.addZone(ZONE);
     const [knowledge, networks] = [new Ec2Knowledge(this.ec2, clock), new AzureNetworks(this.azureNetworks, clock)];
     this.ports = {
       ec2: { knowledgeOf: () => Promise.resolve(knowledge) },
+      route53: { knowledgeOf: () => Promise.resolve(zones) },
       azureDns: this.azureDns,
       azureNetworks: { networksOf: () => Promise.resolve(networks) },
     };
@@ -66,7 +77,11 @@ class Clouds {
   /** Calls so far, by action. */
   calls(): Map<string, number> {
     const counts = new Map(this.azureDns.calls);
-    const names = [...this.ec2.calls.map((call) => call.split(" ")[0] ?? ""), ...this.azureNetworks.calls];
+    const aws = [
+      ...this.ec2.calls.map((call) => call.split(" ")[0] ?? ""),
+      ...this.route53.sent.map(({ action }) => action),
+    ];
+    const names = [...aws, ...this.azureNetworks.calls];
     for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
     return counts;
   }
@@ -90,6 +105,7 @@ const SPECS: Readonly<Record<CloudKind, (index: number, clouds: Clouds) => objec
     const members = NODES.map((node, place) => ({ node, eniId: eniOf(place, index) }));
     return { allocationId, members };
   },
+  AwsDns: (index) => ({ hostedZoneId: ZONE_ID, name: `record${index}.hz1.local` }),
   AzureDns: (index) => ({
     resourceGroup: ZONE.resourceGroup,
     zone: ZONE.zone,
@@ -168,6 +184,11 @@ export class Fleet {
     await this.advance(ms);
     const after = [...this.#clouds.calls()].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
     return Object.fromEntries(after.filter(([, count]) => count > 0).sort());
+  }
+
+  /** The most requests to Route 53 within one second so far. */
+  busiestSecondOfRoute53(): number {
+    return this.#clouds.route53.busiestSecond();
   }
 
   async advance(ms: number): Promise<void> {

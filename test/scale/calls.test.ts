@@ -36,6 +36,27 @@ describe("a quiet installation", () => {
     expect(many["DescribeNetworkInterfaces"]).toBeLessThanOrEqual(2.4);
   });
 
+  it("walks a zone of Route 53 once per interval, however many records it has, within five requests per second", async () => {
+    const fleet = await Fleet.create("AwsDns", 40);
+    opened.push(fleet);
+    const calls = await fleet.callsPerMinute();
+    expect(await fleet.verdicts("AwsDns", "Ready")).toEqual(["True Active"]);
+    expect(await fleet.verdicts("AwsDns", "PreflightOK")).toEqual(["True Passed"]);
+    expect(await fleet.verdicts("AwsDns", "Propagated")).toEqual(["True InSync"]);
+    expect(calls["ListResourceRecordSets"]).toBe(2);
+    expect(calls["GetChange"] ?? 0).toBe(0);
+    expect(fleet.busiestSecondOfRoute53()).toBeLessThanOrEqual(5);
+  });
+
+  it("brings a hundred records of Route 53 up within seconds: they share their changes and readings", async () => {
+    const fleet = await Fleet.create("AwsDns", 100);
+    opened.push(fleet);
+    const calls = await fleet.callsWithin(10_000);
+    expect(await fleet.verdicts("AwsDns", "Ready")).toEqual(["True Active"]);
+    expect(calls["ChangeResourceRecordSets"]).toBeLessThanOrEqual(10);
+    expect(fleet.busiestSecondOfRoute53()).toBeLessThanOrEqual(5);
+  });
+
   it("walks an Azure zone once per interval, however many records it has", async () => {
     const calls = await callsPerMinute("AzureDns", 40);
     expect(calls["RecordSets.List"]).toBe(2);

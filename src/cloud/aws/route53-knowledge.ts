@@ -18,6 +18,9 @@ import type { ChangeInfo, HostedZone, RecordSet, Route53Port } from "./route53-p
 const MAX_ZONES = 1_000;
 const MAX_NAMES = 1_000;
 
+/** What a zone is taken for until its size is known. */
+const PAGES_OF_UNKNOWN = 3;
+
 type Walk = ReadonlyMap<string, readonly RecordSet[]>;
 
 interface Zone {
@@ -73,9 +76,12 @@ export class Route53Knowledge {
     return this.#changes.ask(changeId, wish, () => this.#route53.change(changeId, wish));
   }
 
-  /** Resolves when this identity may change the record; rejects with `NotAuthorized` when not. Changes nothing. */
+  /**
+   * Resolves when this identity may change records of the zone, tried with this name; rejects with `NotAuthorized` when not.
+   * Changes nothing. One answer for all names: policies that are narrowed to names are rare, changes are few per second.
+   */
   mayChange(zoneId: string, name: string, wish: ReadWish): Promise<Read<true>> {
-    return this.#permissions.ask(`${zoneId} ${name}`, wish, async () => {
+    return this.#permissions.ask(zoneId, wish, async () => {
       await this.#route53.mayChange(zoneId, name, wish);
       return true as const;
     });
@@ -96,7 +102,8 @@ export class Route53Knowledge {
 
   #isWalkCheaper(zoneId: string, names: number): boolean {
     const count = this.#hostedZones.lastGood(zoneId)?.value.recordCount;
-    return count !== undefined && names > Math.max(1, Math.ceil(count / PAGE_SIZE));
+    const pages = count === undefined ? PAGES_OF_UNKNOWN : Math.ceil(count / PAGE_SIZE);
+    return names > Math.max(1, pages);
   }
 
   async #walk(zoneId: string, wish: ReadWish): Promise<Walk> {
