@@ -38,6 +38,8 @@ export interface ControllerSettings {
   readonly timings: Timings;
   readonly ambientNamespaces: readonly string[];
   readonly isRecoveryPaused: boolean;
+  /** `monitor.delayWarningPercent`, 1 to 100; omitted: 80. */
+  readonly delayWarningPercent?: number;
   /** `fencing.maxPerPeriod` and `fencing.period`; omitted: API.md's. */
   readonly fencing?: FencingLimit;
   /** All of them, unless the simulator says otherwise. */
@@ -202,7 +204,7 @@ interface Parts {
 
 function registryModules(settings: ControllerSettings, ports: ControllerPorts, parts: Parts): RegistryModules {
   const { kube, ec2, clock, log, metrics } = ports;
-  const { timings, namespace, isRecoveryPaused, ambientNamespaces, rules = ALL_RULES } = settings;
+  const { timings, namespace, isRecoveryPaused, ambientNamespaces, rules = ALL_RULES, delayWarningPercent } = settings;
   const { hasSimulatedMirror = false } = settings;
   const { caches, poller, events, fencing, zones } = parts;
   const shared = { kube, clock, log, metrics, events };
@@ -223,7 +225,7 @@ function registryModules(settings: ControllerSettings, ports: ControllerPorts, p
       groups: caches.groups,
       nodes: caches.nodes,
       leases: caches.leases,
-      settings: { installationNamespace: namespace, ambientNamespaces, isRecoveryPaused, rules },
+      settings: { installationNamespace: namespace, ambientNamespaces, isRecoveryPaused, rules, delayWarningPercent },
     },
     clouds: {
       ec2,

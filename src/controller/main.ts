@@ -48,6 +48,7 @@ The controller: decides where groups run and does all calls to clouds. Runs in t
   --fencing-period D             (${formatDuration(FENCING_LIMIT.periodMs)})
   --ambient-namespace NS         who may omit credentials; repeatable (all)
   --recovery-mode M              Automatic, Paused (Automatic)
+  --delay-warning-percent N      warn when cloud calls take so much of their timeout, 1 to 100 (80)
   --exec-directory DIR           accepted for symmetry with the agent, which checks commands; repeatable
   --log-level L, --log-format F  debug, info, warn, error (info); json, pretty (json)
 
@@ -74,6 +75,7 @@ const FLAGS = {
   "fencing-period": { type: "string", default: formatDuration(FENCING_LIMIT.periodMs) },
   "ambient-namespace": { type: "string", multiple: true },
   "recovery-mode": { type: "string", default: "Automatic" },
+  "delay-warning-percent": { type: "string", default: "80" },
   "exec-directory": { type: "string", multiple: true },
   "log-level": { type: "string", default: "info" },
   "log-format": { type: "string", default: "json" },
@@ -94,6 +96,7 @@ interface ControllerOptions {
   readonly fencing: FencingLimit;
   readonly ambientNamespaces: readonly string[];
   readonly isRecoveryPaused: boolean;
+  readonly delayWarningPercent: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -216,6 +219,7 @@ function parseOptions(argv: readonly string[]): ControllerOptions | undefined {
     fencing: fencingLimit(values["fencing-max-per-period"], values["fencing-period"]),
     ambientNamespaces: values["ambient-namespace"] ?? ["*"],
     isRecoveryPaused: oneOf("recovery-mode", values["recovery-mode"], ["Automatic", "Paused"]) === "Paused",
+    delayWarningPercent: percent("delay-warning-percent", values["delay-warning-percent"]),
     logLevel: oneOf("log-level", values["log-level"], LOG_LEVELS),
     logFormat: oneOf("log-format", values["log-format"], LOG_FORMATS),
   };
@@ -279,6 +283,13 @@ function oneOf<Value extends string>(flag: string, value: string, allowed: reado
   const found = allowed.find((candidate) => candidate === value);
   if (found === undefined) throw new UsageError(`--${flag} ${value}: expected one of ${allowed.join(", ")}`);
   return found;
+}
+
+function percent(flag: string, value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1 || number > 100)
+    throw new UsageError(`--${flag} ${value}: expected a number from 1 to 100`);
+  return number;
 }
 
 function port(flag: string, value: string): number {

@@ -16,6 +16,8 @@ export interface PointerSettings {
   readonly ambientNamespaces: readonly string[];
   /** `recovery.mode: Paused` of the installation. */
   readonly isRecoveryPaused: boolean;
+  /** `monitor.delayWarningPercent`, 1 to 100; omitted: 80. */
+  readonly delayWarningPercent?: number | undefined;
   /** All of them, unless the simulator says otherwise. */
   readonly rules?: SafetyRules;
 }

@@ -69,6 +69,7 @@ export class Observer<Obj extends PointerObject, Facts, Write, Keys> {
       isGroupStopped: isStopped(claim),
       isPaused: this.#isPaused(group),
       notImplemented: notImplementedFields(this.#kind.kind, object.spec),
+      delayWarningPercent: this.#deps.settings.delayWarningPercent,
       members: group === undefined ? [] : memberFacts(group, this.#deps),
     };
     const seen = await this.#read(base);

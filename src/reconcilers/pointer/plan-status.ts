@@ -11,8 +11,10 @@ import type { Step } from "./steps.ts";
 
 /** A call time that moved by less than this part of the old one is not worth a write. */
 const CALL_TIME_TOLERANCE = 0.5;
-/** Calls that take more than this part of what they may are warned about (`monitor.delayWarningPercent`). */
-const DELAY_WARNING = 0.8;
+/** `monitor.delayWarningPercent` unless it is set. */
+const DELAY_WARNING_PERCENT = 80;
+
+type AnySeen = PointerSeen<PointerObject, unknown>;
 
 export function statusOf<Obj extends PointerObject, Facts, Write, Keys>(
   judgement: Judgement<Obj, Facts, Write, Keys>,
@@ -47,13 +49,13 @@ export function statusOf<Obj extends PointerObject, Facts, Write, Keys>(
   return { ...kind.status(seen, now), ...shared } as StatusOf<Obj>;
 }
 
-function appliedTo(seen: PointerSeen<PointerObject, unknown>, ready: Verdict): PointerStatus["active"] {
+function appliedTo(seen: AnySeen, ready: Verdict): PointerStatus["active"] {
   const grant = grantOf(seen);
   const isNewlyActive = ready.status === "True" && !isApplied(seen) && grant !== undefined;
   return isNewlyActive ? { node: grant.node, epoch: grant.epoch } : seen.status.active;
 }
 
-function callTimeOf(seen: PointerSeen<PointerObject, unknown>, times: CallTimes | undefined): CallTime | undefined {
+function callTimeOf(seen: AnySeen, times: CallTimes | undefined): CallTime | undefined {
   const last = seen.status.callTime;
   if (times === undefined) return last;
   const isNear = (text: string | undefined, valueMs: number): boolean => {
@@ -61,7 +63,7 @@ function callTimeOf(seen: PointerSeen<PointerObject, unknown>, times: CallTimes 
     return lastMs !== undefined && Math.abs(valueMs - lastMs) <= Math.max(5, lastMs * CALL_TIME_TOLERANCE);
   };
   const callTime = { p99: formatDuration(Math.ceil(times.p99Ms)), max: formatDuration(Math.ceil(times.maxMs)) };
-  const isSameSide = isSlow(seen.object, last) === isSlow(seen.object, callTime);
+  const isSameSide = isSlow(seen, last) === isSlow(seen, callTime);
   return isSameSide && isNear(last?.p99, times.p99Ms) && isNear(last?.max, times.maxMs) ? last : callTime;
 }
 
@@ -70,14 +72,17 @@ function callLimitMs({ spec }: PointerObject): number {
   return Math.min(parseDurationMs(spec.monitor.timeout) ?? 5_000, parseDurationMs(spec.timeouts.call) ?? 5_000);
 }
 
-function isSlow(object: PointerObject, callTime: CallTime | undefined): boolean {
-  return (parseDurationMs(callTime?.p99 ?? "0s") ?? 0) > callLimitMs(object) * DELAY_WARNING;
+/** Calls take more than the part of what they may that is warned about. */
+function isSlow({ object, delayWarningPercent }: AnySeen, callTime: CallTime | undefined): boolean {
+  const p99Ms = parseDurationMs(callTime?.p99 ?? "0s") ?? 0;
+  return p99Ms * 100 > callLimitMs(object) * (delayWarningPercent ?? DELAY_WARNING_PERCENT);
 }
 
 /** One Event when calls begin to take nearly as long as they may. */
-export function eventsAboutCalls(object: PointerObject, before: PointerStatus, after: PointerStatus): Finding[] {
-  if (!isSlow(object, after.callTime) || isSlow(object, before.callTime)) return [];
-  const message = `99 of 100 calls take up to ${after.callTime?.p99 ?? ""}, which is more than ${DELAY_WARNING * 100} % of the ${formatDuration(callLimitMs(object))} that spec.monitor.timeout and spec.timeouts.call allow. Raise them, or repair the path to the cloud`;
+export function eventsAboutCalls(seen: AnySeen, after: PointerStatus): Finding[] {
+  if (!isSlow(seen, after.callTime) || isSlow(seen, seen.status.callTime)) return [];
+  const percent = seen.delayWarningPercent ?? DELAY_WARNING_PERCENT;
+  const message = `99 of 100 calls take up to ${after.callTime?.p99 ?? ""}, which is more than ${percent} % of the ${formatDuration(callLimitMs(seen.object))} that spec.monitor.timeout and spec.timeouts.call allow. Raise them, or repair the path to the cloud`;
   return [{ reason: "DelayWarning", message }];
 }
 

@@ -86,7 +86,7 @@ function statusSteps<Obj extends PointerObject, Facts, Write, Keys>(
 ): Step<Write, StatusOf<Obj>>[] {
   if (isSameStatus(seen.status, status)) return [];
   const ofKind = seen.claim.type === "None" ? [] : (kind.events?.(seen, status) ?? []);
-  const told = [...ofKind, ...eventsAboutCalls(seen.object, seen.status, status)];
+  const told = [...ofKind, ...eventsAboutCalls(seen, status)];
   return [
     { do: "WriteStatus", status },
     ...eventsAbout<Write, StatusOf<Obj>>(seen.status, status),

@@ -274,6 +274,13 @@ describe("the time that calls take", () => {
     expect((await world.object()).status?.callTime).toEqual({ p99: "120ms", max: "120ms" });
   });
 
+  it("is warned about at the part of the timeout that the installation sets", async () => {
+    const { cloud, clock, world } = await active({ settings: { delayWarningPercent: 10 } });
+    cloud.callMs = 600;
+    await clock.advance(20_000);
+    expect(world.told.map((event) => event.reason)).toEqual(["DelayWarning"]);
+  });
+
   it("is warned about once when it comes near the timeout [REQ 5.3.18 delay warnings]", async () => {
     const { cloud, clock, world } = await active();
     cloud.callMs = 4_100;

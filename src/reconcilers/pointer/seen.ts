@@ -116,6 +116,8 @@ export interface PointerSeen<Obj extends PointerObject, Facts> {
   readonly facts: Facts;
   /** Fields in use whose behaviour does not exist yet. */
   readonly notImplemented: readonly string[];
+  /** `monitor.delayWarningPercent` of the installation. */
+  readonly delayWarningPercent?: number | undefined;
   readonly memory: Memory;
 }
 
