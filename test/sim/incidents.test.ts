@@ -89,6 +89,43 @@ describe("split brain and stale leaders", () => {
     expect(active.isStoppedByCloud || stage.world.scheduler.nowMs - active.lastOffMs < 10_000).toBe(true);
   });
 
+  test("medik8s/self-node-remediation#325 #307: a machine that was told to stop and runs on proves nothing", async () => {
+    const stage = await Stage.open({ isFenced: true });
+    const { epoch, world } = stage;
+    const never = (): Promise<void> => Promise.withResolvers<void>().promise;
+    world.cloud.ec2.setHypervisor({ start: never, stop: never });
+    stage.begin({ kind: "isolate", target: "active", forMs: FOR_EVER });
+    await stage.run(60_000);
+    expect(stage.epoch).toBe(epoch);
+    const stalled = world.group(stage.group.name).status?.conditions?.find(({ type }) => type === "Stalled");
+    expect(stalled).toMatchObject({ status: "True", reason: "FenceUnproven" });
+  });
+
+  test("kube-vip/kube-vip#947: a second group with the same address is not granted, and the first goes on", async () => {
+    const stage = await Stage.open();
+    const { world, group, epoch } = stage;
+    world.checkers.expectStill(true);
+    world.claimAgain(group);
+    await stage.run(5_000);
+    const rival = world.group(`${group.name}-again`).status;
+    expect(rival?.active).toBeUndefined();
+    expect(rival?.conditions?.find(({ type }) => type === "Stalled")).toMatchObject({ reason: "ClaimedElsewhere" });
+    expect(stage.epoch).toBe(epoch);
+  });
+
+  test("ClusterLabs/crmsh#1922 ClusterLabs/pacemaker#1471: timings that the watchdog does not guard are not taken over", async () => {
+    const stage = await Stage.open();
+    const { world, active } = stage;
+    world.checkers.expectStill(true);
+    const { timings } = active;
+    for (const vm of world.vms) vm.settings = { "session-duration": "9s" };
+    await stage.run(12_000);
+    expect(active.timings).toEqual(timings);
+    for (const vm of world.vms) vm.settings = { "session-duration": "6s" };
+    await stage.run(12_000);
+    expect(active.timings.sessionDurationMs).toBe(6_000);
+  });
+
   test("medik8s/self-node-remediation#354 #344 #339: the last peer that hears a cut-off holder does not hold the group up", async () => {
     const stage = await Stage.open({ members: 3 });
     const { active, standby, world } = stage;
@@ -124,6 +161,15 @@ describe("arbiter outages and false failovers", () => {
       expect(stage.epoch).toBe(epoch);
     },
   );
+
+  test("patroni/patroni#3035 #3344: renewals whose answers are lost, and that then meet their own conflict, move nothing", async () => {
+    const stage = await Stage.open();
+    const { world, epoch } = stage;
+    world.checkers.expectStill(true);
+    stage.begin({ kind: "bad-client", target: "active", loss: 0.3, late: 0.3, lateMs: 900, forMs: 60_000 });
+    await stage.run(75_000);
+    expect(stage.epoch).toBe(epoch);
+  });
 
   test("canonical/postgresql-k8s-operator#669: the API server is down for five minutes and clients notice nothing", async () => {
     const stage = await Stage.open({ members: 3, groups: 3, controllers: 2 });
@@ -167,7 +213,7 @@ describe("arbiter outages and false failovers", () => {
 });
 
 describe("slow and opaque failover", () => {
-  test("cloudnative-pg/cloudnative-pg#6154 #6168 metallb/metallb#298: a dead machine is followed within rho*L + M", async () => {
+  test("cloudnative-pg/cloudnative-pg#6154 #6168 metallb/metallb#298 #524 #1147 kube-vip/kube-vip#235: a dead machine is followed within rho*L + M", async () => {
     const stage = await Stage.open();
     const { epoch } = stage;
     stage.begin({ kind: "crash", target: "active", downMs: FOR_EVER });
@@ -201,5 +247,40 @@ describe("slow and opaque failover", () => {
     await stage.until(() => active.machine.isOn && active.guardProcess !== undefined, 30_000);
     await stage.run(10_000);
     expect(stage.world.checkers.troubles()).toEqual([]);
+  });
+});
+
+describe("copies of a disk", () => {
+  test("patroni/patroni#3248: an outage of the API server takes no copy out of the set", async () => {
+    const stage = await Stage.open({ hasDisks: true });
+    const { world, group } = stage;
+    world.checkers.expectStill(true);
+    const before = world.disk(group.disk ?? "")?.status?.inSync;
+    stage.begin({ kind: "api-outage", hangs: true, forMs: 60_000 });
+    await stage.run(75_000);
+    expect(world.disk(group.disk ?? "")?.status?.inSync).toEqual(before);
+  });
+
+  test("piraeusdatastore/piraeus-operator#942 #1031: a primary of before does not stand in the way, and joins again", async () => {
+    const stage = await Stage.open({ hasDisks: true });
+    const { world, group, active } = stage;
+    stage.begin({ kind: "isolate", target: "active", forMs: 12_000 });
+    await stage.until(() => stage.isServed && stage.active !== active, WAIT_MS + 2_000);
+    expect(world.disk(group.disk ?? "")?.status?.primary?.node).toBe(stage.active.node);
+    await stage.until(() => world.checkers.troubles().length === 0, 20_000);
+    expect(world.disk(group.disk ?? "")?.status?.inSync?.members).toContain(active.node);
+  });
+
+  test("cloudnative-pg/cloudnative-pg#11280 longhorn/longhorn#11271: a member whose copy lacks writes is never granted by itself", async () => {
+    const stage = await Stage.open({ hasDisks: true });
+    const { world, group, active, standby, epoch } = stage;
+    stage.begin({ kind: "cut-peers", target: "active", way: "both", forMs: FOR_EVER });
+    await stage.until(() => world.disk(group.disk ?? "")?.status?.inSync?.members.length === 1, 3_000);
+    active.isStoppedByCloud = true;
+    active.crash("off", FOR_EVER);
+    await stage.run(30_000);
+    expect(stage.epoch).toBe(epoch);
+    const verdict = world.group(group.name).status?.members?.find(({ node }) => node === standby.node);
+    expect(verdict).toMatchObject({ state: "NotPromotable", reason: "NotInSync" });
   });
 });

@@ -183,6 +183,13 @@ export class World {
     this.patch(FAILOVER_GROUP, GROUP_NAMESPACE, group, { metadata });
   }
 
+  /** Another group that names the address of `facts` as its own. */
+  claimAgain({ name }: GroupFacts): void {
+    const { spec } = this.group(name);
+    const metadata = { namespace: GROUP_NAMESPACE, name: `${name}-again` };
+    this.#create(FAILOVER_GROUP, { metadata, spec } as unknown as FailoverGroup);
+  }
+
   /** Cuts or heals both ways between two sites, or all of one. */
   link(from: string, to: string, isCut: boolean): void {
     for (const [one, other] of [
