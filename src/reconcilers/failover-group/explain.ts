@@ -11,6 +11,7 @@ import { groupProblems } from "./checks-group.ts";
 import { memberVerdicts } from "./checks-members.ts";
 import { holderOf } from "./holder.ts";
 import { isolationSentences } from "./isolation.ts";
+import { maintenanceSentences } from "./plan-maintenance.ts";
 import { planGroup } from "./plan.ts";
 import { memberOf, type Seen } from "./seen.ts";
 import { timingsOf } from "./session-observer.ts";
@@ -135,12 +136,14 @@ function blocksOf(seen: Seen): string[] {
   return [
     ...groupProblems(seen).map((problem) => problem.message),
     ...isolationSentences(seen),
+    ...maintenanceSentences(seen),
     ...(failover.mode === "Manual" ? ["failover.mode is Manual: moves wait for understudy.dev/move-to"] : []),
     ...(failover.mode === "Paused" ? ["failover.mode is Paused: nothing is repaired or moved"] : []),
     ...(seen.group.status?.pausedUntil === undefined ? [] : [`paused until ${seen.group.status.pausedUntil}`]),
     ...(seen.group.status?.conditions ?? [])
       .filter(
-        ({ type, status }) => ["StandbyReady", "WatchdogReady", "PreflightOK"].includes(type) && status !== "True",
+        ({ type, status }) =>
+          ["StandbyReady", "WatchdogReady", "PreflightOK", "ZoneAvailable"].includes(type) && status !== "True",
       )
       .map(({ type, reason, message }) => `${type} ${reason}: ${message}`),
   ];

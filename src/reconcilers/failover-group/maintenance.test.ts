@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { ControllerWorld, isReadyOn } from "../../../test/builders/controller-world.ts";
 import type { ScheduledEvent } from "../../api/scheduled-events.ts";
 import { EVENT_TYPES } from "../../api/scheduled-events.ts";
+import { maintenanceSentences } from "./plan-maintenance.ts";
+import type { Seen } from "./seen.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -15,6 +17,12 @@ async function worldOn(nodes: readonly string[], spec: object = {}): Promise<Con
 function event(world: ControllerWorld, type: ScheduledEvent["type"], inMinutes?: number, id = "e1"): ScheduledEvent {
   const notBefore = new Date(world.clock.wallMs() + (inMinutes ?? 0) * MINUTE_MS).toISOString();
   return { id, type, ...(inMinutes === undefined ? {} : { notBefore }) };
+}
+
+async function seenOf(world: ControllerWorld, events: readonly ScheduledEvent[]): Promise<Seen> {
+  const group = await world.group();
+  const session = { node: "node1", verdict: { state: "Unknown", reason: "NotRead" }, facts: { events } };
+  return { group, members: [{ node: "node1", session }] } as unknown as Seen;
 }
 
 const toldOf = (world: ControllerWorld): string[] =>
@@ -86,6 +94,14 @@ describe("maintenance that the cloud announces", () => {
       expect.stringContaining("node1: the cloud announces Reboot (e1), not before") as string,
     ]);
     expect(isReadyOn("node1")(await world.group())).toBe(true);
+  });
+
+  it("is among what explain tells", async () => {
+    const world = await worldOn(["node1", "node2"], { scheduledEvents: { action: "Report" } });
+    const seen = await seenOf(world, [event(world, "Retirement", 60)]);
+    expect(maintenanceSentences(seen)).toEqual([
+      expect.stringContaining("node1: the cloud announces Retirement (e1), not before") as string,
+    ]);
   });
 
   it("is nothing with action Ignore", async () => {

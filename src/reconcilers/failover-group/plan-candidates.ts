@@ -4,6 +4,7 @@
 import { homeRegion, refusalOf } from "./checks-members.ts";
 import { isMaintenanceDue } from "./maintenance.ts";
 import type { MemberSeen, Seen } from "./seen.ts";
+import { isZoneDown } from "./zone-view.ts";
 
 export interface Choice {
   readonly node: string;
@@ -42,14 +43,15 @@ export function chooseCandidate(seen: Seen, wallMs: number, wish: Wish): Choice 
 
 /**
  * The spec's order; the preferred member and, under `PreferRegion`, the own region first; who is about to go down for
- * maintenance last.
+ * maintenance, or in a zone that does not work, last.
  */
 function inOrder(seen: Seen, wallMs: number, prefer: string | undefined): MemberSeen[] {
   const home = seen.group.spec.failover.scope === "PreferRegion" ? homeRegion(seen) : undefined;
   const rank = (member: MemberSeen): number => {
     if (member.node === prefer) return -1;
     const isFar = home !== undefined && member.nodeObject?.region !== home;
-    return (isMaintenanceDue(seen, member, wallMs) ? 2 : 0) + (isFar ? 1 : 0);
+    const isGoing = isMaintenanceDue(seen, member, wallMs) || isZoneDown(seen.zone, member.providerIds);
+    return (isGoing ? 2 : 0) + (isFar ? 1 : 0);
   };
   return seen.members
     .filter((member) => member.position !== undefined)

@@ -8,7 +8,7 @@ import { formatDuration } from "../../lib/duration.ts";
 import { type Draft, tell } from "./draft.ts";
 import { leadTimeMs, nextDisruption } from "./maintenance.ts";
 import { chooseCandidate } from "./plan-candidates.ts";
-import { type MemberSeen, memberOf } from "./seen.ts";
+import { type MemberSeen, memberOf, type Seen } from "./seen.ts";
 
 /** True when the group leaves the holder because of it. */
 export function considerMaintenance(draft: Draft, holder: MemberSeen): boolean {
@@ -46,6 +46,16 @@ export function tellOfMaintenance(draft: Draft): void {
       draft.before.push({ do: "Tell", type, reason: "ScheduledEvent", message }, { do: "NoteTold", what });
     }
   }
+}
+
+/** What is announced for each member, for people. */
+export function maintenanceSentences(seen: Seen): string[] {
+  const { action = "Act" } = seen.group.spec.scheduledEvents ?? {};
+  return seen.members.flatMap(({ node, session }) =>
+    scheduledEventsOf(session.facts?.events).map(
+      (event) => `${node}: ${sentence(event)} (scheduledEvents.action: ${action})`,
+    ),
+  );
 }
 
 /** A holder that stands still as announced is waited for; then the leader looks again by itself. */

@@ -17,6 +17,7 @@ import { considerZone } from "./plan-zone.ts";
 import { ATTEMPT_FAILED, type JoinedResource } from "./plan-resources.ts";
 import { type MemberSeen, memberOf, openMove } from "./seen.ts";
 import type { Cause } from "./types.ts";
+import { isZoneDown } from "./zone-view.ts";
 
 /** Between two repairs of a simulated fault, in milliseconds. */
 const REPAIR_PACE_MS = 1_000;
@@ -82,6 +83,7 @@ function considerFailback(draft: Draft, holderPosition: number): void {
   for (const member of seen.members) {
     if (member.position === undefined || member.position >= holderPosition) continue;
     if (refusalOf(seen, member, now.wallMs) !== undefined || isMaintenanceDue(seen, member, now.wallMs)) continue;
+    if (isZoneDown(seen.zone, member.providerIds)) continue;
     const leftMs = (seen.memory.promotableSinceMs[member.node] ?? now.monotonicMs) + afterMs - now.monotonicMs;
     if (leftMs > 0) {
       draft.lookAgainMs.push(leftMs);

@@ -8,12 +8,19 @@ export interface ZonePlace {
 
 export type ZoneView =
   | { readonly state: "NotChecked" }
-  | { readonly state: "Available" }
+  /** `notWorking`: other zones of the region that do not work. */
+  | { readonly state: "Available"; readonly notWorking: readonly string[] }
   /** The cloud says that the zone does not work; `detail`: its word for it. */
   | { readonly state: "Unavailable"; readonly detail: string }
   /** The region has no such zone. */
   | { readonly state: "Invalid"; readonly detail: string }
   | { readonly state: "Unreadable"; readonly reason: "CallTimeout" | "CallFailed"; readonly detail: string };
+
+/** The cloud says that the member's zone does not work, while the group is in another one. */
+export function isZoneDown(view: ZoneView | undefined, providerIds: readonly string[]): boolean {
+  const place = zoneOf(providerIds);
+  return view?.state === "Available" && place !== undefined && view.notWorking.includes(place.zone);
+}
 
 /** Where a machine is, by whatever names it; undefined: it is not on AWS, or nobody says. */
 export function zoneOf(providerIds: readonly string[]): ZonePlace | undefined {

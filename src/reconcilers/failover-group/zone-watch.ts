@@ -147,7 +147,9 @@ function judge({ zone, region }: ZonePlace, zones: readonly ZoneFacts[]): ZoneVi
     const known = zones.map(({ name }) => name).join(", ");
     return { state: "Invalid", detail: `${region} has no zone ${zone} for this account; it has ${known}` };
   }
-  return WORKING.includes(found.state) ? { state: "Available" } : { state: "Unavailable", detail: found.state };
+  if (!WORKING.includes(found.state)) return { state: "Unavailable", detail: found.state };
+  const notWorking = zones.filter(({ state }) => !WORKING.includes(state)).map(({ name }) => name);
+  return { state: "Available", notWorking: notWorking.toSorted() };
 }
 
 function ms(duration: string): number {

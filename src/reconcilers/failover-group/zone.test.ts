@@ -45,6 +45,17 @@ describe("monitors.availabilityZone", () => {
     expect(world.mostServing).toBe(1);
   });
 
+  it("does not go back, nor to another member of the zone, before the zone works again", async () => {
+    const world = await worldWith({ onFailure: "Failover" });
+    await world.patch({ failover: { failback: "Automatic", failbackAfter: "1s" } });
+    world.zones.states.set("eu-central-1a", "unavailable");
+    await world.until(isReadyOn("node2"), 15_000);
+    await world.advance(20_000, 50);
+    expect((await world.group()).status?.active?.node).toBe("node2");
+    world.zones.states.set("eu-central-1a", "available");
+    await world.until(isReadyOn("node1"), 15_000);
+  });
+
   it("moves nothing where every other member is in the same zone", async () => {
     const world = await worldWith({ onFailure: "Failover" });
     await world.patchNode("node2", { unschedulable: true });
