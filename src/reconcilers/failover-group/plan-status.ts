@@ -46,7 +46,7 @@ export function describe(draft: Draft, isGranting: boolean): void {
 
 function withCounts(draft: Draft, joined: readonly JoinedResource[]): NonNullable<Draft["status"]["resources"]> {
   const counts = new Map((draft.status.resources ?? []).map((view) => [view.name, view.reactivations]));
-  return joined.map(({ onFailure: _policy, failedHalf: _half, ...view }) => {
+  return joined.map(({ onFailure: _policy, failedHalf: _half, isStalled: _stalled, ...view }) => {
     const count = counts.get(view.name);
     return count === undefined ? view : { ...view, reactivations: count };
   });
