@@ -5,6 +5,7 @@
 import type { FailoverGroup, LbProbePort } from "../../src/api/generated/types.ts";
 import { FAILOVER_GROUP, KINDS } from "../../src/api/kinds.ts";
 import { presetTimings } from "../../src/api/timings.ts";
+import type { AzureDnsAccess } from "../../src/cloud/azure/dns-access.ts";
 import type { Ec2Access } from "../../src/cloud/aws/ec2-access.ts";
 import { Deposed, type Fence } from "../../src/controller/contract.ts";
 import { type KubeApi, KubeError, type KubeObject, type ResourceType } from "../../src/kube/ports.ts";
@@ -34,6 +35,7 @@ const NODE: ResourceType = { group: "", version: "v1", plural: "nodes", kind: "N
 type ExtraSettings = Partial<Pick<GroupSettings, "hasSimulatedMirror" | "isRecoveryPaused">> & {
   /** Default: there is no cloud. */
   readonly ec2?: (clock: FakeClock) => Ec2Access;
+  readonly azureDns?: (clock: FakeClock) => AzureDnsAccess;
 };
 
 export interface ToldEvent {
@@ -112,7 +114,9 @@ export class Replica {
       clouds: {
         ec2,
         route53: { knowledgeOf: () => Promise.reject(new Error("no cloud in this world")) },
-        azureDns: { knowledgeOf: () => Promise.reject(new Error("this world is not of Azure")) },
+        azureDns: extra.azureDns?.(clock) ?? {
+          knowledgeOf: () => Promise.reject(new Error("this world is not of Azure")),
+        },
         azureNetworks: { networksOf: () => Promise.reject(new Error("this world is not of Azure")) },
       },
     };
