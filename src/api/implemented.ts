@@ -63,6 +63,18 @@ export function isFieldImplemented(kind: KindName, path: string): boolean | unde
  * where only that value is missing. Empty: nothing.
  */
 export function notImplementedFields(kind: KindName, spec: unknown): string[] {
+  if (!isJsonMap(spec)) return findNotImplemented(kind, spec);
+  const known = found.get(spec);
+  if (known?.kind === kind) return known.fields;
+  const fields = findNotImplemented(kind, spec);
+  found.set(spec, { kind, fields });
+  return fields;
+}
+
+/** Specs are values: one that is looked at in every round is walked once. */
+const found = new WeakMap<object, { readonly kind: KindName; readonly fields: string[] }>();
+
+function findNotImplemented(kind: KindName, spec: unknown): string[] {
   if (kind !== "FailoverGroup" && !isKindImplemented(kind)) return [`kind ${kind}`];
   return [
     ...usedLater(kind, DEFINITIONS[kind].spec, spec, ""),

@@ -52,19 +52,31 @@ export async function applyStatus<T extends StatusObject>(
 
 /** Whether two statuses say the same: absent and undefined are one, and lists with a key (`type`, `node`, `name`) have no order. */
 export function isSameStatus(one: unknown, other: unknown): boolean {
-  return canonical(one) === canonical(other);
+  if (one === other) return true;
+  if (Array.isArray(one)) return Array.isArray(other) && isSameList(one, other);
+  // What is not said and what is null are one.
+  if (typeof one !== "object" || one === null) return (one ?? null) === (other ?? null);
+  if (typeof other !== "object" || other === null || Array.isArray(other)) return false;
+  return isSameFields(one, other);
 }
 
 const LIST_KEYS = ["type", "node", "name"] as const;
 
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${inKeyOrder(value).map(canonical).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  return `{${fields
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`)
-    .join(",")}}`;
+function isSameList(one: readonly unknown[], other: readonly unknown[]): boolean {
+  if (one.length !== other.length) return false;
+  const sorted = inKeyOrder(other);
+  return inKeyOrder(one).every((item, at) => isSameStatus(item, sorted[at]));
+}
+
+function isSameFields(one: object, other: object): boolean {
+  const others = other as Readonly<Record<string, unknown>>;
+  let count = 0;
+  for (const [name, value] of Object.entries(one)) {
+    if (value === undefined) continue;
+    count += 1;
+    if (others[name] === undefined || !isSameStatus(value, others[name])) return false;
+  }
+  return count === Object.values(other).filter((value) => value !== undefined).length;
 }
 
 function inKeyOrder(list: readonly unknown[]): readonly unknown[] {

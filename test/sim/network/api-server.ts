@@ -14,6 +14,7 @@ import { installCrds } from "../../fakes/in-process-kube.ts";
 import { seededRandom } from "../../fakes/seeded-random.ts";
 import type { SimProcess } from "../engine/process.ts";
 import { Applied } from "./fast-apply.ts";
+import { shared } from "./frozen.ts";
 
 /** How the server behaves towards everybody. */
 export type ApiCondition = "up" | "refuses" | "hangs";
@@ -150,19 +151,4 @@ export class Template {
     this.#made.set(text, made);
     return made;
   }
-}
-
-const frozen = new WeakSet<object>();
-
-/** Objects of the server are shared by everybody who reads them; whoever writes into one is found at once. */
-export function shared<T>(object: unknown): T {
-  freeze(object);
-  return object as T;
-}
-
-function freeze(value: unknown): void {
-  if (typeof value !== "object" || value === null || frozen.has(value)) return;
-  frozen.add(value);
-  Object.freeze(value);
-  for (const inner of Object.values(value)) freeze(inner);
 }

@@ -6,7 +6,8 @@
  * item by item, empty lists excepted (https://kubernetes.io/docs/reference/using-api/server-side-apply/). A test holds it against the server.
  */
 import type { Schema } from "../../../src/sandbox/apiserver/resource.ts";
-import { cloneJson, equalJson } from "../../../src/sandbox/apiserver/json.ts";
+import { equalJson } from "../../../src/sandbox/apiserver/json.ts";
+import { shared } from "./frozen.ts";
 
 type Value = unknown;
 type Fields = Readonly<Record<string, Value>>;
@@ -17,7 +18,8 @@ export class Applied {
 
   /** The status after `manager` applied `applied`; the same value when nothing changes. */
   apply(schema: Schema | undefined, live: Value, manager: string, applied: Value): Value {
-    const config = cloneJson(applied);
+    // Not copied: whoever applied it writes into it no more, which a frozen object shows.
+    const config = shared(applied);
     const before = this.#configs.get(manager);
     this.#configs.set(manager, config);
     const others = [...this.#configs].flatMap(([name, value]) => (name === manager ? [] : [value]));

@@ -27,7 +27,7 @@ import { apiVersionOf, type Resource } from "../../../src/sandbox/apiserver/reso
 import { type Matches, parseFieldSelector, parseLabelSelector } from "../../../src/sandbox/apiserver/selectors.ts";
 import { StatusError } from "../../../src/sandbox/apiserver/status-error.ts";
 import { storeKey } from "../../../src/sandbox/apiserver/store.ts";
-import { shared } from "./api-server.ts";
+import { shared } from "./frozen.ts";
 import { LEADER_LEASE } from "../names.ts";
 import { API } from "./network.ts";
 import { lost, type ServedWrite, type SimKubeModules } from "./kube-modules.ts";

@@ -8,7 +8,7 @@ import type { Timer } from "../../../src/lib/clock.ts";
 import type { Resource } from "../../../src/sandbox/apiserver/resource.ts";
 import type { Matches } from "../../../src/sandbox/apiserver/selectors.ts";
 import type { WireEvent } from "../../../src/sandbox/apiserver/watch.ts";
-import { shared } from "./api-server.ts";
+import { shared } from "./frozen.ts";
 import { API, Network } from "./network.ts";
 import { lost, type SimKubeModules } from "./kube-modules.ts";
 
