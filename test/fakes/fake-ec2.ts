@@ -4,7 +4,6 @@
  */
 import { sleep } from "../../src/lib/clock.ts";
 import type { Clock } from "../../src/lib/clock.ts";
-import { toCloudError } from "../../src/cloud/aws/ec2-errors.ts";
 import type {
   CloudCallOptions,
   Ec2Port,
@@ -16,12 +15,14 @@ import type {
   VpcFacts,
 } from "../../src/cloud/aws/ports.ts";
 import { CloudError } from "../../src/cloud/errors.ts";
-import type { CloudErrorCode } from "../../src/cloud/errors.ts";
 import { publicAddressOf } from "../../src/sandbox/ec2/address-rules.ts";
 import { Ec2Error } from "../../src/sandbox/ec2/ports.ts";
 import { ownedBy, routeWithState } from "../../src/sandbox/ec2/state-edits.ts";
 import { VirtualEc2 } from "../../src/sandbox/ec2/virtual-ec2.ts";
+import { scriptedAnswer, type FakeOutcome } from "./scripted-outcome.ts";
 import { seededRandom } from "./seeded-random.ts";
+
+export type { FakeOutcome };
 
 export const VIP_CIDR = "10.1.0.20/32";
 
@@ -231,7 +232,9 @@ export class FakeEc2 implements Ec2Port {
     const scripted = this.#scripted.find((entry) => entry.action === action && entry.left > 0);
     if (scripted !== undefined) scripted.left--;
     const answer = (): T =>
-      answerOf(action, scripted?.outcome, () => (options.dryRun === true ? whenAllowed : perform()));
+      scriptedAnswer({ service: "EC2", action, refusal: Ec2Error }, scripted?.outcome, () =>
+        options.dryRun === true ? whenAllowed : perform(),
+      );
     return this.network === undefined ? answer() : await overNetwork(this.network, action, options.timeoutMs, answer);
   }
 }
@@ -257,32 +260,6 @@ async function overNetwork<T>(network: FakeNetwork, action: string, timeoutMs: n
     throw new CloudError({ code: "CallTimeout", action }, `EC2 ${action}: no answer within ${timeoutMs} ms`);
   };
   return await Promise.race([round(), deadline()]);
-}
-
-function answerOf<T>(action: string, scripted: FakeOutcome | undefined, perform: () => T): T {
-  const failure = scripted === undefined ? undefined : scriptedError(action, scripted);
-  if (failure !== undefined && scripted?.after !== true) throw failure;
-  try {
-    const answer = perform();
-    if (failure !== undefined) throw failure;
-    return answer;
-  } catch (thrown) {
-    if (!(thrown instanceof Ec2Error)) throw thrown;
-    const $metadata = { httpStatusCode: thrown.detail.status };
-    throw toCloudError(action, Object.assign(new Error(thrown.message), { name: thrown.code, $metadata }));
-  }
-}
-
-function scriptedError(action: string, { code, providerCode }: FakeOutcome): CloudError {
-  const provider = providerCode === undefined ? {} : { providerCode };
-  return new CloudError({ code, action, ...provider }, `EC2 ${action} failed: ${code}`);
-}
-
-export interface FakeOutcome {
-  readonly code: CloudErrorCode;
-  readonly providerCode?: string;
-  /** The change is made first. */
-  readonly after?: boolean;
 }
 
 /** No ids: all, as EC2. */

@@ -2,7 +2,6 @@
  * Route 53 for tests: `FakeRoute53`, a `Route53Port` on a `VirtualRoute53` without HTTP, with scripted failures. Same
  * answers and error codes as the adapter over HTTP.
  */
-import { toCloudError } from "../../src/cloud/aws/ec2-errors.ts";
 import { CONFLICT, impossibleChange } from "../../src/cloud/aws/route53-ports.ts";
 import type {
   ChangeInfo,
@@ -22,7 +21,7 @@ import type {
   SubmittedChange,
   VirtualRoute53,
 } from "../../src/sandbox/route53/virtual-route53.ts";
-import type { FakeOutcome } from "./fake-ec2.ts";
+import { scriptedAnswer, type FakeOutcome } from "./scripted-outcome.ts";
 
 const RELEVANT = ["A", "CNAME"];
 
@@ -110,27 +109,8 @@ export class FakeRoute53 implements Route53Port {
     if (latency !== undefined) await sleep(latency.clock, Math.min(latency.ms, options.timeoutMs));
     if (latency !== undefined && latency.ms > options.timeoutMs)
       throw new CloudError({ code: "CallTimeout", action }, `Route 53 ${action}: no answer in time`);
-    return answerOf(action, scripted?.outcome, perform);
+    return scriptedAnswer({ service: "Route 53", action, refusal: Route53Error }, scripted?.outcome, perform);
   }
-}
-
-function answerOf<T>(action: string, scripted: FakeOutcome | undefined, perform: () => T): T {
-  const failure = scripted === undefined ? undefined : scriptedError(action, scripted);
-  if (failure !== undefined && scripted?.after !== true) throw failure;
-  try {
-    const answer = perform();
-    if (failure !== undefined) throw failure;
-    return answer;
-  } catch (thrown) {
-    if (!(thrown instanceof Route53Error)) throw thrown;
-    const $metadata = { httpStatusCode: thrown.detail.status };
-    throw toCloudError(action, Object.assign(new Error(thrown.message), { name: thrown.code, $metadata }), "Route 53");
-  }
-}
-
-function scriptedError(action: string, { code, providerCode }: FakeOutcome): CloudError {
-  const provider = providerCode === undefined ? {} : { providerCode };
-  return new CloudError({ code, action, ...provider }, `Route 53 ${action} failed: ${providerCode ?? code}`);
 }
 
 function hostedChange({ action, record: { name, ttlSeconds, values } }: RecordChange): HostedChange {

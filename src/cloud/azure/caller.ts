@@ -7,6 +7,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import { CallTimer, type CallTimes } from "../call-times.ts";
+import { withinDeadline } from "../deadline.ts";
 import { CloudError } from "../errors.ts";
 import type { CallKind, CallLimiter, CallLimits } from "../rate-limit.ts";
 import { isCutConnection, toCloudError } from "./azure-errors.ts";
@@ -77,17 +78,9 @@ export class AzureCaller {
 
   /** Rejects with `CallTimeout` at the deadline even when the SDK (say, its token request) does not heed the signal. */
   #within<T>(action: string, timeoutMs: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const abort = new AbortController();
-    return new Promise<T>((resolve, reject) => {
-      const timer = this.#modules.clock.setTimer(timeoutMs, () => {
-        const detail = { code: "CallTimeout", action } as const;
-        reject(new CloudError(detail, `Azure ${action}: no answer within ${Math.round(timeoutMs)} ms`));
-        abort.abort();
-      });
-      run(abort.signal)
-        .then(resolve, reject)
-        .finally(() => timer.cancel());
-    });
+    const detail = { code: "CallTimeout", action } as const;
+    const text = `Azure ${action}: no answer within ${Math.round(timeoutMs)} ms`;
+    return withinDeadline(this.#modules.clock, timeoutMs, run, () => new CloudError(detail, text));
   }
 }
 

@@ -9,10 +9,10 @@ import type { AwsDnsStatus } from "../../api/generated/types.ts";
 import type { Ec2Access } from "../../cloud/aws/ec2-access.ts";
 import type { Route53Access } from "../../cloud/aws/route53-access.ts";
 import type { Clock, Instant } from "../../lib/clock.ts";
-import { parseDurationMs } from "../../lib/duration.ts";
 import { resolutionTrouble } from "../dns/checks.ts";
 import { memberStatuses, recordStatus } from "../dns/status.ts";
 import { viewRecord, viewStopped } from "../dns/view.ts";
+import { DNS_WORDING, dnsWriteRetry } from "../dns/wording.ts";
 import { awsKeysOf } from "../pointer/aws-members.ts";
 import { valueOf } from "../pointer/reading.ts";
 import type { Verdict } from "../pointer/seen.ts";
@@ -35,15 +35,7 @@ export function awsDnsKind({ route53, ec2, clock }: AwsDnsModules): AwsDnsKind {
   return {
     kind: "AwsDns",
     wording: {
-      beingWritten: "the record is being written",
-      notWritten: "the record is not written yet",
-      beingVerified: "the record is being verified",
-      whileStopped: ({ spec }) =>
-        spec.whenStopped === "Delete"
-          ? "a record of ours is deleted"
-          : "the record stays as it is: clients may still reach the last address",
-      oneWrite: "record",
-      passed: () => undefined,
+      ...DNS_WORDING,
       endpoint: "the Route 53 endpoint",
       service: "Route 53",
     },
@@ -57,10 +49,7 @@ export function awsDnsKind({ route53, ec2, clock }: AwsDnsModules): AwsDnsKind {
     targetOf: ({ name }) => name,
     describe: ({ name, change: { wanted } }) =>
       wanted === undefined ? `${name} was deleted` : `${name} was set to ${wanted.address}`,
-    writeRetry: ({ spec }) => ({
-      intervalMs: parseDurationMs(spec.write.retryInterval) ?? 2_000,
-      attempts: spec.write.attempts,
-    }),
+    writeRetry: dnsWriteRetry,
     whenStopped: (seen) => viewStopped(recordViewOf(seen), (change) => writeOf(seen, change)),
     status: statusOf,
     conditions: (seen) => [["Propagated", propagatedOf(seen)]],

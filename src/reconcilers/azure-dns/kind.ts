@@ -9,11 +9,11 @@ import type { AzureDns, AzureDnsStatus } from "../../api/generated/types.ts";
 import type { AzureDnsAccess } from "../../cloud/azure/dns-access.ts";
 import type { SecretKeys } from "../../cloud/fencing-ports.ts";
 import type { Instant } from "../../lib/clock.ts";
-import { parseDurationMs } from "../../lib/duration.ts";
 import type { Metrics } from "../../lib/metrics.ts";
 import { resolutionTrouble } from "../dns/checks.ts";
 import { memberStatuses, recordStatus } from "../dns/status.ts";
 import { viewRecord, viewStopped } from "../dns/view.ts";
+import { DNS_WORDING, dnsWriteRetry } from "../dns/wording.ts";
 import type { Finding, WriteRequest } from "../pointer/kind.ts";
 import { valueOf } from "../pointer/reading.ts";
 import type { Verdict } from "../pointer/seen.ts";
@@ -33,15 +33,7 @@ export function azureDnsKind({ azureDns, metrics }: AzureDnsModules): AzureDnsKi
   return {
     kind: "AzureDns",
     wording: {
-      beingWritten: "the record is being written",
-      notWritten: "the record is not written yet",
-      beingVerified: "the record is being verified",
-      whileStopped: ({ spec }) =>
-        spec.whenStopped === "Delete"
-          ? "a record of ours is deleted"
-          : "the record stays as it is: clients may still reach the last address",
-      oneWrite: "record",
-      passed: () => undefined,
+      ...DNS_WORDING,
       endpoint: "Azure Resource Manager (or the endpoint of its tokens)",
       service: "Azure DNS",
       ambient:
@@ -65,7 +57,7 @@ export function azureDnsKind({ azureDns, metrics }: AzureDnsModules): AzureDnsKi
     targetOf: ({ record }) => recordNameOf({ spec: record }),
     describe: ({ record, wanted }) =>
       wanted === undefined ? `${record.record} was deleted` : `${record.record} was set to ${wanted.address}`,
-    writeRetry,
+    writeRetry: dnsWriteRetry,
     whenStopped: (seen) => viewStopped(recordViewOf(seen), (change) => writeOf(seen, change)),
     status: statusOf,
     conditions: (seen, now) => [["CredentialValid", credentialOf(seen, now)]],
@@ -91,10 +83,6 @@ async function send(
   } else if (when !== "absent") {
     await dns.remove(record, when.etag, timeoutMs);
   }
-}
-
-function writeRetry({ spec }: AzureDns): { intervalMs: number; attempts: number } {
-  return { intervalMs: parseDurationMs(spec.write.retryInterval) ?? 2_000, attempts: spec.write.attempts };
 }
 
 function statusOf(seen: AzureDnsSeen, now: Instant): Partial<AzureDnsStatus> {
