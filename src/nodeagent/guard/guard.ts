@@ -124,15 +124,14 @@ export class Guard {
     await this.#stopped.promise;
   }
 
-  /** A planned stop: everything down, the session released. */
-  stop(): void {
+  /** A planned stop: everything down, the session released. A machine that goes down does not come back at once. */
+  stop(isGoingDown = false): void {
+    const { isRestarting, ...facts } = this.#driver.state.config.facts;
+    if (isGoingDown && isRestarting === true) this.changeFacts(facts);
     this.#driver.dispatch({ type: "stopWanted" });
   }
 
-  /**
-   * A planned stop of the agent alone, which comes back. That is said first, while everything still runs: whoever decides
-   * must know it before it hears that the groups are down, since it learns the two on different ways.
-   */
+  /** Of the agent alone, which comes back. Whoever decides must know that before it hears that the groups are down. */
   stopToRestart(): void {
     const { state } = this.#driver;
     if (state.isStopping || !state.isBusy) return this.stop();
@@ -366,7 +365,7 @@ export class Guard {
         return void this.#checkDown(message.takeDownId);
       case "shutdown":
         this.#modules.log.warn("this machine goes down", { how: message.how });
-        return this.stop();
+        return this.stop(true);
       case "machine":
         this.#machine = message.machine;
         return this.changeFacts(this.#driver.state.config.facts);

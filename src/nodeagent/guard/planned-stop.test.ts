@@ -40,6 +40,19 @@ describe("a planned stop", () => {
     expect(node.ended).toBe("Released");
   });
 
+  test("of the agent that turns out to be the machine's takes its word back", async () => {
+    const { node, guard, stopped } = await serving();
+    guard.stopToRestart();
+    await node.clock.advance(1_500);
+    expect(factsOf(node).isRestarting).toBe(true);
+    node.worker.say({ type: "shutdown", how: "PrepareForShutdown" });
+    await node.takeDownGently();
+    await node.clock.advance(1_000);
+    await stopped;
+    expect(node.ended).toBe("Released");
+    expect(factsOf(node).isRestarting).toBeUndefined();
+  });
+
   test("that is asked for twice does not wait, nor one with nothing active", async () => {
     const { node, guard } = await serving();
     guard.stopToRestart();

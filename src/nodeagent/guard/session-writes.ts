@@ -49,6 +49,7 @@ export function releasedLease(write: LeaseWrite & { readonly seen: Lease }): Lea
   const annotations = {
     ...write.seen.metadata.annotations,
     [LEASE_ANNOTATIONS.nonce]: write.nonce,
+    [LEASE_ANNOTATIONS.facts]: JSON.stringify(write.config.facts),
     [LEASE_ANNOTATIONS.ended]: end,
   };
   return leaseOf(write, annotations, write.seen.spec ?? {});

@@ -21,6 +21,7 @@ export interface LinuxSystemStateOptions {
 
 const PROGRAMS = "/usr/bin";
 const MATCH = "type='signal',interface='org.freedesktop.login1.Manager',member='PrepareForShutdown'";
+const LOGIND = ["org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager"] as const;
 const MAX_OUTPUT_CHARS = 200;
 /** Between looks where only the file tells, and before a watcher that ended is started again, in milliseconds. */
 const LOOK_MS = 1_000;
@@ -39,8 +40,18 @@ export class LinuxSystemState implements SystemState {
 
   async isGoingDown(timeoutMs: number): Promise<boolean | undefined> {
     if (this.#isScheduledNow()) return true;
-    const child = this.#start("systemctl", ["is-system-running"], "ignore");
-    return child === undefined ? undefined : isStopping(await this.#output(child, timeoutMs));
+    const [state, preparing] = await Promise.all([
+      this.#ask("systemctl", ["is-system-running"], timeoutMs),
+      // While others hold a shutdown up (the kubelet, say), the system still counts as running.
+      this.#ask("busctl", ["get-property", ...LOGIND, "PreparingForShutdown"], timeoutMs),
+    ]);
+    return preparing.trim() === "b true" ? true : isStopping(state);
+  }
+
+  /** What the host's program printed; empty where there is none, or no time. */
+  async #ask(program: string, args: readonly string[], timeoutMs: number): Promise<string> {
+    const child = this.#start(program, args, "ignore");
+    return child === undefined ? "" : await this.#output(child, timeoutMs);
   }
 
   watch(onGoingDown: (how: string) => void): void {

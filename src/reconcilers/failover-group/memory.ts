@@ -51,7 +51,13 @@ export class GroupMemory {
   #noteRestart(memory: Mutable, seen: Seen, now: Instant): void {
     const grant = seen.group.status?.active;
     const session = grant === undefined ? undefined : memberOf(seen, grant.node)?.session;
-    if (grant === undefined || session?.facts?.isRestarting !== true) return;
+    if (grant === undefined || session?.facts === undefined || session.lease?.spec?.holderIdentity !== grant.session)
+      return;
+    if (session.facts.isRestarting !== true) {
+      // The word was taken back: the machine itself goes down.
+      delete memory.restarting;
+      return;
+    }
     const { verdict } = session;
     const isLive = verdict.state === "Live" && verdict.session === grant.session;
     const isKnown = memory.restarting?.epoch === grant.epoch;

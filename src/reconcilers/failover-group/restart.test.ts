@@ -54,6 +54,16 @@ describe("an agent that ends alone and comes back", () => {
     expect(await world.until(isReadyOn("node2"))).toBeLessThan(1_500);
   });
 
+  it("is not waited for once it took its word back: the machine goes down", async () => {
+    const world = await worldOnNode1();
+    world.agent("node1").isRestarting = true;
+    await world.advance(1_000);
+    world.agent("node1").isRestarting = false;
+    await world.advance(500);
+    await world.agent("node1").release();
+    expect(await world.until(isReadyOn("node2"))).toBeLessThan(1_500);
+  });
+
   it("is not waited for where a resource had failed", async () => {
     const world = await worldOnNode1({ failover: { mode: "Manual" } });
     world.agent("node1").broken.add("probe");
