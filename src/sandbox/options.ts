@@ -10,6 +10,7 @@ export const SCENARIOS = [
   "aws-elastic-ip",
   "aws-dns",
   "aws-dns-direct-connect",
+  "azure-dns",
   "azure-public-lb",
   "azure-internal-lb",
   "azure-internal-lb-dsr",
