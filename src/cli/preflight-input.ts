@@ -7,10 +7,11 @@ import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import type { FailoverGroup } from "../api/generated/types.ts";
 import { FAILOVER_GROUP, isKindName, isResourceKind, KINDS, RESOURCE_KINDS, type ResourceKind } from "../api/kinds.ts";
-import { LEASE, LEASE_ANNOTATIONS, type Lease, type NodeFacts, SESSION_LABEL } from "../api/session-lease.ts";
+import { LEASE, type Lease, SESSION_LABEL } from "../api/session-lease.ts";
 import { isJsonMap } from "../api/structural.ts";
 import type { KubeApi, KubeObject, ResourceType } from "../kube/ports.ts";
 import { type Dump, whatIsWrongWithDump } from "../reconcilers/failover-group/dump.ts";
+import { factsOf } from "../reconcilers/pointer/members.ts";
 import type { Node } from "../reconcilers/shared/sources.ts";
 
 export interface PreflightInput {
@@ -48,20 +49,8 @@ export function readFiles(name: string): PreflightInput {
 export function providerIdOf(input: PreflightInput, group: FailoverGroup, node: string): string | undefined {
   const given = group.spec.members.find((member) => member.node === node)?.providerID;
   const ofNode = input.nodes.find(({ metadata }) => metadata.name === node)?.spec?.providerID;
-  return given ?? (ofNode === "" ? undefined : ofNode) ?? factsOf(input, node)?.providerId;
-}
-
-function factsOf({ leases }: PreflightInput, node: string): Partial<NodeFacts> | undefined {
-  const lease = leases.find(({ metadata }) => metadata.name === node);
-  const text = lease?.metadata.annotations?.[LEASE_ANNOTATIONS.facts];
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as Partial<NodeFacts>;
-  } catch (thrown) {
-    // Of an agent of another version: the other sources remain.
-    if (thrown instanceof SyntaxError) return undefined;
-    throw thrown;
-  }
+  const lease = input.leases.find(({ metadata }) => metadata.name === node);
+  return given ?? (ofNode === "" ? undefined : ofNode) ?? factsOf(lease)?.providerId;
 }
 
 function ofDump({ groups, resources, nodes, reads }: Dump): PreflightInput {

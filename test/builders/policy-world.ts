@@ -59,6 +59,13 @@ export async function move(world: PolicyWorld): Promise<void> {
   await world.untilGoodOn("node2");
 }
 
+/** As `move`, then stopped until each resource has given up what it points with. */
+export async function moveAndStop(world: PolicyWorld): Promise<void> {
+  await move(world);
+  await world.annotate("stop", "policy test");
+  await world.until(async () => await world.isGivenUp());
+}
+
 const OPENED: { close(): Promise<void> }[] = [];
 
 /** Ends what the tests began; to be called after each. */
@@ -194,6 +201,15 @@ export class PolicyWorld {
         throw new Error(`did not come true:\n${conditions.join("\n")}\nrefused: ${this.#cloud.refused().join(" ")}`);
       await new Promise<void>((resolve) => systemClock.setTimer(20, resolve));
     }
+  }
+
+  /** Whether no resource remembers where it led any more. */
+  async isGivenUp(): Promise<boolean> {
+    const { resources } = await this.input();
+    const objects = Object.values(resources).flat() as { status?: { active?: unknown } }[];
+    return (
+      (await this.group()).status?.hold !== undefined && objects.every(({ status }) => status?.active === undefined)
+    );
   }
 
   /** Ready on `node`, with every preflight passed. */

@@ -23,6 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "cloud/fencing-ports.ts",
     "cloud/vm-ref.ts",
     "reconcilers/failover-group",
+    "reconcilers/pointer/members.ts",
     "reconcilers/shared",
   ],
   console: ["lib", "api", "kube"],

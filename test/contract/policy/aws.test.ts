@@ -17,6 +17,7 @@ import {
   closePolicyWorlds,
   IDENTITY,
   move,
+  moveAndStop,
   type PolicyCase,
   type PolicyCloud,
   PolicyWorld,
@@ -110,7 +111,7 @@ const CASES: Readonly<Record<string, AwsCase>> = {
     objects: [{ kind: "AwsDns", spec: { ...NAME, whenStopped: "Delete" } }],
     prepare: ({ vpcId }, route53) =>
       route53.createHostedZone({ zoneId: ZONE, name: "hz1.local.", vpcs: [{ vpcId, region: "eu-central-1" }] }),
-    exercise: move,
+    exercise: moveAndStop,
   },
   "the zone monitor": {
     objects: [{ kind: "LbProbePort", spec: { port: 26_001 } }],

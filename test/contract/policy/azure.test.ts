@@ -20,6 +20,7 @@ import {
   closePolicyWorlds,
   IDENTITY,
   move,
+  moveAndStop,
   type PolicyCase,
   type PolicyCloud,
   SECRET,
@@ -91,7 +92,7 @@ const BALANCED = { port: 26_001, azureLoadBalancer: { name: "TestLoadBalancer" }
 const CASES: Readonly<Record<string, AzureCase>> = {
   "AzureDns in a public zone, deleted when the group stops": {
     objects: [{ kind: "AzureDns", spec: { ...RECORD, whenStopped: "Delete" } }],
-    exercise: move,
+    exercise: moveAndStop,
   },
   "AzureDns in a private zone": {
     objects: [{ kind: "AzureDns", spec: { ...RECORD, zoneType: "Private" } }],
