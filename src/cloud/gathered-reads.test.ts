@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { FakeClock } from "../../test/fakes/fake-clock.ts";
-import { sleep } from "../lib/clock.ts";
 import { GatheredReads } from "./gathered-reads.ts";
 
 function setUp(perCall = 100): {
@@ -40,7 +39,7 @@ describe("gathered reads", () => {
     const calls: string[] = [];
     const read = async (keys: readonly string[], timeoutMs: number): Promise<ReadonlyMap<string, true>> => {
       calls.push(`${keys.join("+")} within ${timeoutMs}`);
-      await sleep(clock, 100);
+      await new Promise<void>((resolve) => void clock.setTimer(100, resolve));
       return new Map(keys.map((key) => [key, true]));
     };
     const reads = new GatheredReads<boolean>({ read, absent: false, perCall: 3 }, clock);
