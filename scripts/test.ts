@@ -42,16 +42,22 @@ async function runSuite(configFile: string, filters: readonly string[], totals: 
     console.log(`not run: ${suite}${tests.length === 1 ? ` > ${tests[0]}` : ` (${tests.length} tests)`}`);
 }
 
-/** Runs a command as one more test: it passes when it exits 0. */
-function runCommand(name: string, command: readonly string[], totals: Counts): void {
+/**
+ * Runs a command as one more test: it passes when it exits 0. What measures real time on a machine that others use may
+ * be run twice, and says so.
+ */
+function runCommand(name: string, command: readonly string[], totals: Counts, attempts = 1): void {
   console.log(`\n> ${name}: ${command.join(" ")}`);
   const [program = "", ...args] = command;
-  const { status } = spawnSync(program, args, { stdio: ["ignore", "inherit", "inherit"] });
-  if (status === 0) totals.passed++;
-  else {
-    totals.failed++;
-    console.log(`failed: ${name} (exit ${status ?? "by signal"})`);
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    const { status } = spawnSync(program, args, { stdio: ["ignore", "inherit", "inherit"] });
+    if (status === 0) {
+      totals.passed++;
+      return;
+    }
+    console.log(`failed: ${name} (exit ${status ?? "by signal"}), attempt ${attempt} of ${attempts}`);
   }
+  totals.failed++;
 }
 
 const argv = process.argv.slice(2);
@@ -65,12 +71,12 @@ if (runAll) {
   await runSuite("vitest.integration.config.ts", filters, totals);
 }
 if (runAll && filters.length === 0) {
+  runCommand("every requirement has a test", ["node", "scripts/requirements.ts", "--list"], totals);
   runCommand("model of the protocol, quick runs", ["node", "scripts/model.ts", "--quick"], totals);
-  runCommand(
-    "demo aws-virtual-ip",
-    ["node", "src/main.ts", "sandbox", "--scenario", "aws-virtual-ip", "--profile", "fast", "--json"],
-    totals,
-  );
+  runCommand("2,000 simulated lives", ["node", "scripts/sim.ts", "--seeds", "2000", "--start", "100000"], totals);
+  runCommand("every broken rule is caught", ["node", "scripts/sim.ts", "--break", "all"], totals);
+  const demo = ["node", "src/main.ts", "sandbox", "--scenario", "aws-virtual-ip", "--profile", "fast", "--json"];
+  runCommand("demo aws-virtual-ip", demo, totals, 2);
 }
 console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 process.exit(totals.failed === 0 ? 0 : 1);
