@@ -44,7 +44,9 @@ const spec = object(
     write: dnsWrite(),
     monitor: dnsMonitor(),
     timeouts: dnsTimeouts(),
-    credentials: credentials("Needs the actions A/read, A/write and A/delete on the zone."),
+    credentials: credentials(
+      "Needs the actions A/read and A/write on the zone, A/delete with whenStopped: Delete, virtualNetworkLinks/read for a private zone, and permissions/read.",
+    ),
   },
   {
     required: ["resourceGroup", "zone", "record"],

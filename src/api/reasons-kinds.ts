@@ -117,7 +117,7 @@ const DNS_PREFLIGHT = {
     "Correct the name or the zone; both are immutable, so create the object anew.",
   ),
   RecordNotSimple: bad(
-    "The record is an alias or has a routing policy.",
+    "The record is an alias, has a routing policy, or several addresses that the product never wrote.",
     "it was created for another purpose",
     "Use another name, or delete that record.",
   ),

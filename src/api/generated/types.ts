@@ -902,7 +902,7 @@ export interface AzureDnsSpec {
   monitor: DnsMonitor;
   /** Deadlines. */
   timeouts: CloudTimeouts;
-  /** Credentials for the cloud. Needs the actions A/read, A/write and A/delete on the zone. Omitted: the controller's ambient identity (IRSA, Pod Identity, workload or managed identity). */
+  /** Credentials for the cloud. Needs the actions A/read and A/write on the zone, A/delete with whenStopped: Delete, virtualNetworkLinks/read for a private zone, and permissions/read. Omitted: the controller's ambient identity (IRSA, Pod Identity, workload or managed identity). */
   credentials?: Credentials | undefined;
 }
 
