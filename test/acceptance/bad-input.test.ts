@@ -268,3 +268,25 @@ describe("a FailoverGroup", { timeout: 60_000 }, () => {
     await site.untilCondition(FAILOVER_GROUP, { namespace: "ports", name: "serving" }, "PreflightOK", "Passed");
   });
 });
+
+describe("understudy preflight", { timeout: 60_000 }, () => {
+  test("passes a healthy group, and prints the policy that its calls need", async () => {
+    const { code, stdout } = await site.understudy("preflight", "healthy", "-n", "well");
+    expect(stdout).toMatch(/^well\/healthy: (pass|warn)$/m);
+    expect(code).toBe(0);
+    const policy = await site.understudy("preflight", "healthy", "-n", "well", "--policy", "aws");
+    expect(policy.code).toBe(0);
+    for (const table of ROUTE_TABLES) expect(policy.stdout).toContain(`:route-table/${table}"`);
+  });
+
+  test("names what is wrong with its number and what to do, and exits 1", async () => {
+    await site.apply("asked", virtualIp("awsvip1", "10.0.5.30"), groupOf(VIP));
+    await site.untilCondition(FAILOVER_GROUP, { namespace: "asked", name: "failover1" }, "PreflightOK", "Failed");
+    const { code, stdout } = await site.understudy("preflight", "-n", "asked");
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^ {2}fail +AwsVirtualIP awsvip1 +PreflightOK +AddressInsideVpc \(53\)$/m);
+    expect(stdout).toContain("Choose one outside every CIDR of the VPC");
+    const json = JSON.parse((await site.understudy("preflight", "-n", "asked", "--json")).stdout) as { result: string };
+    expect(json.result).toBe("fail");
+  });
+});
