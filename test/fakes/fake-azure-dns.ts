@@ -1,4 +1,5 @@
 /** `AzureDnsPort` in memory, with failures to order; held to the contract in test/contract/cloud/azure-dns.suite.ts. */
+import type { CallDeadline } from "../../src/cloud/azure/caller.ts";
 import type { AzureDnsAccess } from "../../src/cloud/azure/dns-access.ts";
 import { AzureDnsKnowledge } from "../../src/cloud/azure/dns-knowledge.ts";
 import {
@@ -31,6 +32,8 @@ export class FakeAzureDns implements AzureDnsPort, AzureDnsAccess {
   readonly failures = new Map<string, CloudErrorCode>();
   /** Calls by name, whatever became of them. */
   readonly calls = new Map<string, number>();
+  /** Told what a write is about to be sent with. */
+  onPut: ((addresses: readonly string[]) => void) | undefined;
   /** Carried out, the answer lost: so many of the next writes. */
   lostReplies = 0;
   readonly #clock: Clock;
@@ -69,63 +72,73 @@ export class FakeAzureDns implements AzureDnsPort, AzureDnsAccess {
     return this.#zones.get(zoneKey(ref))?.records.get(ref.record);
   }
 
-  async recordSet(ref: RecordRef): Promise<RecordSet | undefined> {
-    const { records } = await this.#call("RecordSets.Get", ref, "read");
-    return records.get(ref.record);
+  recordSet(ref: RecordRef, options?: CallDeadline): Promise<RecordSet | undefined> {
+    return this.#call("RecordSets.Get", options, () =>
+      this.#zone("RecordSets.Get", ref, "read").records.get(ref.record),
+    );
   }
 
-  async recordSets(zone: ZoneRef): Promise<ReadonlyMap<string, RecordSet>> {
-    const { records } = await this.#call("RecordSets.List", zone, "read");
-    return new Map(records);
+  recordSets(zone: ZoneRef, options?: CallDeadline): Promise<ReadonlyMap<string, RecordSet>> {
+    return this.#call("RecordSets.List", options, () => new Map(this.#zone("RecordSets.List", zone, "read").records));
   }
 
-  async put(ref: RecordRef, content: RecordSetContent, when: Precondition): Promise<RecordSet> {
+  put(ref: RecordRef, content: RecordSetContent, when: Precondition, options?: CallDeadline): Promise<RecordSet> {
     const action = "RecordSets.CreateOrUpdate";
-    const { records } = await this.#call(action, ref, "write");
-    const before = records.get(ref.record);
-    const holds = when === "absent" ? before === undefined : before?.etag === when.etag;
-    if (!holds) throw failed(action, "CallFailed", "PreconditionFailed");
-    const written = { ...content, etag: this.#newEtag() };
-    records.set(ref.record, written);
-    this.#loseReply(action);
-    return written;
+    this.onPut?.(content.addresses);
+    return this.#call(action, options, () => {
+      const { records } = this.#zone(action, ref, "write");
+      const before = records.get(ref.record);
+      const holds = when === "absent" ? before === undefined : before?.etag === when.etag;
+      if (!holds) throw failed(action, "CallFailed", "PreconditionFailed");
+      const written = { ...content, etag: this.#newEtag() };
+      records.set(ref.record, written);
+      this.#loseReply(action);
+      return written;
+    });
   }
 
-  async remove(ref: RecordRef, etag: string): Promise<void> {
+  remove(ref: RecordRef, etag: string, options?: CallDeadline): Promise<void> {
     const action = "RecordSets.Delete";
-    const { records } = await this.#call(action, ref, "delete");
-    const before = records.get(ref.record);
-    if (before === undefined) return;
-    if (before.etag !== etag) throw failed(action, "CallFailed", "PreconditionFailed");
-    records.delete(ref.record);
-    this.#loseReply(action);
+    return this.#call(action, options, () => {
+      const { records } = this.#zone(action, ref, "delete");
+      const before = records.get(ref.record);
+      if (before === undefined) return;
+      if (before.etag !== etag) throw failed(action, "CallFailed", "PreconditionFailed");
+      records.delete(ref.record);
+      this.#loseReply(action);
+    });
   }
 
-  async networkLinks(zone: ZoneRef): Promise<NetworkLink[]> {
-    const { links } = await this.#call("VirtualNetworkLinks.List", zone, undefined);
-    return [...links];
+  networkLinks(zone: ZoneRef, options?: CallDeadline): Promise<NetworkLink[]> {
+    const action = "VirtualNetworkLinks.List";
+    return this.#call(action, options, () => [...this.#zone(action, zone, undefined).links]);
   }
 
-  async permissions(zone: ZoneRef): Promise<Permission[]> {
-    await this.#before("Permissions.List");
-    void zone;
-    return [this.permission];
+  permissions(_zone: ZoneRef, options?: CallDeadline): Promise<Permission[]> {
+    return this.#call("Permissions.List", options, () => [this.permission]);
   }
 
-  async #call(action: string, zone: ZoneRef, verb: "read" | "write" | "delete" | undefined): Promise<Zone> {
-    await this.#before(action);
+  /** Takes effect after `callMs`, whether or not anybody still waits then. */
+  async #call<T>(action: string, options: CallDeadline | undefined, effect: () => T): Promise<T> {
+    this.calls.set(action, (this.calls.get(action) ?? 0) + 1);
+    const code = this.failures.get(action) ?? this.failures.get("*");
+    const timeoutMs = options?.timeoutMs ?? Number.POSITIVE_INFINITY;
+    if (code === undefined && this.callMs > timeoutMs) {
+      this.#clock.setTimer(this.callMs, () => landLate(effect));
+      await sleep(this.#clock, timeoutMs);
+      throw failed(action, "CallTimeout", "CallTimeout");
+    }
+    await sleep(this.#clock, this.callMs);
+    if (code !== undefined) throw failed(action, code, code);
+    return effect();
+  }
+
+  #zone(action: string, zone: ZoneRef, verb: "read" | "write" | "delete" | undefined): Zone {
     if (verb !== undefined && !isAllowed([this.permission], recordAction(zone.visibility, verb)))
       throw failed(action, "NotAuthorized", "AuthorizationFailed");
     const found = this.#zones.get(zoneKey(zone));
     if (found === undefined) throw failed(action, "NotFound", "ParentResourceNotFound");
     return found;
-  }
-
-  async #before(action: string): Promise<void> {
-    this.calls.set(action, (this.calls.get(action) ?? 0) + 1);
-    await sleep(this.#clock, this.callMs);
-    const code = this.failures.get(action) ?? this.failures.get("*");
-    if (code !== undefined) throw failed(action, code, code);
   }
 
   #loseReply(action: string): void {
@@ -141,4 +154,13 @@ export class FakeAzureDns implements AzureDnsPort, AzureDnsAccess {
 
 function failed(action: string, code: CloudErrorCode, providerCode: string): CloudError {
   return new CloudError({ code, action, providerCode }, `Azure ${action} failed: ${providerCode}: ordered by a test`);
+}
+
+/** A refusal that nobody hears. */
+function landLate(effect: () => unknown): void {
+  try {
+    effect();
+  } catch (thrown) {
+    if (!(thrown instanceof CloudError)) throw thrown;
+  }
 }

@@ -5,6 +5,7 @@
  * and an outage of Azure. The controllers call with a certificate.
  */
 import { fileURLToPath } from "node:url";
+import { FAILOVER_GROUP } from "../../api/kinds.ts";
 import type { KubeObject, ResourceType } from "../../kube/ports.ts";
 import { sleep } from "../../lib/clock.ts";
 import { principalCertificate } from "../arm/certificate.ts";
@@ -134,7 +135,7 @@ class AzureDnsDeployment {
     const { faults } = this.#azure.endpoint;
     const story = `drift: somebody deletes the A record, and Azure refuses (403) to have it written for ${from}`;
     const targetMs = REFUSED_TARGET_MS + stage.spreadMs;
-    return await play(stage, {
+    const result = await play(stage, {
       ...failover(stage, "repair-refused", from, story),
       targetMs,
       boundMs: targetMs + 2 * NOISE_MS,
@@ -148,6 +149,8 @@ class AzureDnsDeployment {
         allow();
       },
     });
+    await forget(stage);
+    return result;
   }
 
   #outage(stage: Stage): Promise<FaultResult> {
@@ -179,4 +182,11 @@ class AzureDnsDeployment {
     if (server === undefined) throw new Error("the name server has not started");
     return server;
   }
+}
+
+/** An operator who has put the role right says so: what failed on the member before does not count any more. */
+async function forget({ world, groupKey, timeline }: Stage): Promise<void> {
+  const annotations = { "understudy.dev/start": "the role was put right" };
+  await world.api.patch(FAILOVER_GROUP, groupKey, { type: "merge", body: { metadata: { annotations } } });
+  timeline.note("plain", "an operator puts the role right and says so (annotation understudy.dev/start)");
 }
