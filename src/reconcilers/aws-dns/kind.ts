@@ -45,7 +45,7 @@ export function awsDnsKind({ route53, ec2, clock }: AwsDnsModules): AwsDnsKind {
     callTimes: ({ callTimes }) => callTimes,
     view: (seen, node) => viewRecord(recordViewOf(seen), node, (change) => writeOf(seen, change)),
     checks: AWS_DNS_CHECKS,
-    write: (write, request) => writeRecord({ route53, changes, clock }, write, request),
+    write: (write, request) => writeRecord({ route53, changes }, write, request),
     targetOf: ({ name }) => name,
     describe: ({ name, change: { wanted } }) =>
       wanted === undefined ? `${name} was deleted` : `${name} was set to ${wanted.address}`,

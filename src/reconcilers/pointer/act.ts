@@ -77,7 +77,13 @@ export class Actor<Obj extends PointerObject, Facts, Write, Keys> {
     if (epochsOnlyRise && !isStillGranted(group, step, object)) {
       throw this.#grantChanged(step.group, `epoch ${epoch} is not granted so any more`);
     }
-    const failures = await this.#send(object, step.writes, fence, step.grant);
+    // A write may wait for its turn, or for others that it goes out with: by then the cache may know of a later grant.
+    const assertMayWrite = (): void => {
+      fence.assertLeader();
+      const laterEpoch = this.#deps.groups.get(step.group)?.status?.epoch ?? 0;
+      if (epochsOnlyRise && laterEpoch > epoch) throw this.#grantChanged(step.group, `epoch ${laterEpoch} is granted`);
+    };
+    const failures = await this.#send(object, step.writes, assertMayWrite, step.grant);
     const endedAtMs = this.#deps.clock.monotonicMs();
     const memory = this.#observer.memoryOf(object);
     this.#observer.remember(object, afterWrites(memory, epoch, failures, endedAtMs, callTimeoutMs(object)));
@@ -91,7 +97,7 @@ export class Actor<Obj extends PointerObject, Facts, Write, Keys> {
     if (!isGone && !(group.metadata.uid === step.groupUid && isHeldDown(group))) {
       throw this.#grantChanged(step.group, "the group is not stopped any more");
     }
-    const failures = await this.#send(object, step.writes, fence, undefined);
+    const failures = await this.#send(object, step.writes, () => fence.assertLeader(), undefined);
     const memory = this.#observer.memoryOf(object);
     this.#observer.remember(object, afterStopWrites(memory, failures[0], this.#deps.clock.monotonicMs()));
     if (failures.length === 0) this.#deps.events.tell(object, "Normal", "Deactivating", step.message);
@@ -99,7 +105,7 @@ export class Actor<Obj extends PointerObject, Facts, Write, Keys> {
   }
 
   async #upkeep(object: Obj, step: StepOf<"Upkeep", Write>, fence: Fence): Promise<void> {
-    const failures = await this.#send(object, step.writes, fence, undefined);
+    const failures = await this.#send(object, step.writes, () => fence.assertLeader(), undefined);
     const memory = this.#observer.memoryOf(object);
     this.#observer.remember(object, afterUpkeep(memory, failures[0], this.#deps.clock.monotonicMs()));
     const told = step.writes.map((write) => this.#kind.describe(write)).join("; ");
@@ -111,14 +117,13 @@ export class Actor<Obj extends PointerObject, Facts, Write, Keys> {
   async #send(
     object: Obj,
     writes: readonly Write[],
-    fence: Fence,
+    assertMayWrite: () => void,
     grant: StepOf<"Write", Write>["grant"] | undefined,
   ): Promise<readonly WriteFailure[]> {
     const identity = await this.#observer.identityOf(object);
     if (!identity.ok) {
       return [{ code: "CredentialsMissing", message: identity.message, target: object.metadata.name }];
     }
-    const assertMayWrite = (): void => fence.assertLeader();
     const request = { object, keys: identity.keys, timeoutMs: callTimeoutMs(object), grant, assertMayWrite };
     const failures = await Promise.all(writes.map((write) => this.#sendOne(write, request)));
     return failures.flatMap((failure) => failure ?? []);
