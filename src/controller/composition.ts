@@ -167,6 +167,8 @@ export function composeController(settings: ControllerSettings, ports: Controlle
     { ...shared, fence },
     { rules },
   );
+  // Also in the replica that stands by: a record may have to move as soon as it leads.
+  caches.resources.AzureDns.onChange(() => ports.azureDns?.warmUp?.());
   wire(caches, loops, poller, fencing);
   zones?.onChange((group) => loops.FailoverGroup.enqueue(group));
   const identity = `${settings.identity}_${random.uuid()}`;
