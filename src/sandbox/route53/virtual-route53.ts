@@ -141,6 +141,7 @@ export class VirtualRoute53 {
   /** All or nothing; InvalidChangeBatch names everything that does not fit. */
   changeRecords(zoneId: string, changes: readonly HostedChange[]): SubmittedChange {
     const state = this.#stateOf(zoneId);
+    this.served(zoneId); // forgets what is over
     const records = changed(state.zone, changes);
     state.zone = { ...state.zone, records };
     const submittedAtMs = this.#clock.wallMs();
