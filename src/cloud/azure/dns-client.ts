@@ -75,7 +75,7 @@ export class AzureDnsClient implements AzureDnsPort {
           ? this.#public.recordSets.listByType(resourceGroup, zone, "A", { abortSignal })
           : this.#private.recordSets.listByType(resourceGroup, zone, "A", { abortSignal });
       const found = await atMost(MAX_RECORD_SETS, pages);
-      return new Map(found.map((set) => [set.name ?? "", recordSetOf("RecordSets.List", set)]));
+      return new Map(found.map((set) => [(set.name ?? "").toLowerCase(), recordSetOf("RecordSets.List", set)]));
     });
   }
 

@@ -49,7 +49,7 @@ export interface NetworkLink {
 export interface AzureDnsPort {
   /** Undefined: there is no such A record set in the zone. A missing zone or resource group rejects with `NotFound`. */
   recordSet(record: RecordRef, options: CallDeadline): Promise<RecordSet | undefined>;
-  /** Every A record set of the zone, by relative name. A missing zone rejects with `NotFound`. */
+  /** Every A record set of the zone, by relative name in lower case. A missing zone rejects with `NotFound`. */
   recordSets(zone: ZoneRef, options: CallDeadline): Promise<ReadonlyMap<string, RecordSet>>;
   /** Creates or replaces. A precondition that does not hold rejects with `isPreconditionFailed`; nothing is changed then. */
   put(record: RecordRef, content: RecordSetContent, when: Precondition, options: CallDeadline): Promise<RecordSet>;

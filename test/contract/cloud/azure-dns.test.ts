@@ -95,6 +95,17 @@ describe("Azure DNS through the SDK", () => {
     expect((await dns.recordSets(ref, CALL)).size).toBe(250);
   });
 
+  it.each(["Public", "Private"] as const)(
+    "knows a record by its name whatever its case, in a %s zone",
+    async (visibility) => {
+      const { dns, ref } = await armWorld(visibility);
+      const content = { addresses: ["10.5.0.110"], ttlSeconds: 10 };
+      await dns.put({ ...ref, record: "Test-Record1" }, content, "absent", CALL);
+      expect(await dns.recordSet(ref, CALL)).toMatchObject(content);
+      expect([...(await dns.recordSets(ref, CALL)).keys()]).toEqual(["test-record1"]);
+    },
+  );
+
   it("finds what a write with a lost reply has done", async () => {
     const { dns, ref, endpoint } = await armWorld();
     endpoint.faults.inject({ actions: ["RecordSets.CreateOrUpdate"], outcome: { type: "loseReply" }, times: 1 });
