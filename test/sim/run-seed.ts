@@ -77,6 +77,7 @@ function shapeOf(options: SeedOptions, { shape = {} }: Theme, random: Random): W
     sessionMs: pick(random, [4_500, 4_500, 4_300, 6_000]),
     isFenced: chance(random, 0.05),
     hasDisks: chance(random, 0.2),
+    hasTargets: chance(random, 0.1),
   };
   const { sessionMs, ...chosen } = { ...drawn, ...shape };
   return {

@@ -128,3 +128,24 @@ describe("without a watchdog", () => {
     expect(ready).toMatchObject({ status: "False", reason: "NoWatchdog" });
   });
 });
+
+describe("isolation targets", () => {
+  test("move the group from a member that reaches none to one that does, which starts after it is down", async () => {
+    const stage = await Stage.open({ hasTargets: true });
+    const { active, standby, group, epoch } = stage;
+    stage.begin({ kind: "cut-targets", target: "active", forMs: FOR_EVER });
+    await stage.until(() => stage.epoch > epoch, 15_000);
+    expect(footprintOf(active, group)).toEqual([]);
+    await stage.until(() => stage.isServed && stage.active === standby, 2_000);
+  });
+
+  test("that nobody reaches move nothing", async () => {
+    const stage = await Stage.open({ hasTargets: true });
+    const { epoch } = stage;
+    stage.world.checkers.expectStill(true);
+    stage.begin({ kind: "cut-targets", target: "active", forMs: FOR_EVER });
+    stage.begin({ kind: "cut-targets", target: "standby", forMs: FOR_EVER });
+    await stage.run(30_000);
+    expect(stage.epoch).toBe(epoch);
+  });
+});

@@ -21,12 +21,12 @@ import type { SafetyRules } from "../../src/lib/safety-rules.ts";
 import type { Worker as WorkerHandle, WorkerHandlers } from "../../src/nodeagent/guard/worker-port.ts";
 import { GuardLink } from "../../src/nodeagent/worker/guard-link.ts";
 import { Worker } from "../../src/nodeagent/worker/worker.ts";
-import { FakeIsolationTargets } from "../fakes/fake-isolation-targets.ts";
 import type { SimMachine } from "./engine/machine.ts";
 import { SimProcess } from "./engine/process.ts";
 import { type AppBehaviour, SimCommands } from "./host/commands.ts";
 import { type DiskWorld, SimCopies } from "./host/copies.ts";
 import type { SimKernel } from "./host/kernel.ts";
+import { SimTargets } from "./host/targets.ts";
 import { type HostAccess, SimAddresses, SimListeners, SimProcesses, SimStateFile } from "./host/ports.ts";
 import { WatchdogHandle } from "./host/watchdog-device.ts";
 import type { DatagramNetwork } from "./network/datagrams.ts";
@@ -45,6 +45,8 @@ export interface VmOptions {
 }
 
 export interface VmModules {
+  /** Isolation targets answer this machine. */
+  readonly reachesTargets: () => boolean;
   readonly disks: DiskWorld;
   readonly machine: SimMachine;
   readonly kernel: SimKernel;
@@ -336,7 +338,7 @@ export class SimVm {
       listeners: new SimListeners(access),
       commands: new SimCommands(access, this.#options.app),
       processes: new SimProcesses(access),
-      isolationProbe: new FakeIsolationTargets(),
+      isolationProbe: new SimTargets(process, this.#modules.reachesTargets),
     });
     worker.start();
     const all = [...Object.values(informers), ...(disks === undefined ? [] : [disks])];

@@ -17,8 +17,8 @@ import { SimMachine } from "./engine/machine.ts";
 import { SimProcess } from "./engine/process.ts";
 import { Scheduler } from "./engine/scheduler.ts";
 import { FakeClock } from "../fakes/fake-clock.ts";
-import { APP } from "./host/commands.ts";
 import type { DiskWorld } from "./host/copies.ts";
+import { TARGETS_SITE } from "./host/targets.ts";
 import { SimKernel } from "./host/kernel.ts";
 import { SimApiServer, Template } from "./network/api-server.ts";
 import { SimCloud } from "./network/cloud.ts";
@@ -27,6 +27,7 @@ import { API, CLOUD, Network } from "./network/network.ts";
 import { SimKube } from "./network/sim-kube.ts";
 import { GROUP_NAMESPACE, NAMESPACE } from "./names.ts";
 import { between, chance, Seeds } from "./seeds.ts";
+import { DEVICES, execOf, FENCING, ISOLATION } from "./specs.ts";
 import { Trace } from "./trace.ts";
 import { SimVm } from "./vm.ts";
 
@@ -47,6 +48,8 @@ export interface WorldOptions {
   readonly isFenced: boolean;
   /** Every group has a MirrorDisk, of which only the in-sync set is kept. */
   readonly hasDisks: boolean;
+  /** Groups name isolation targets. */
+  readonly hasTargets: boolean;
 }
 
 export const PLAIN: WorldOptions = {
@@ -61,6 +64,7 @@ export const PLAIN: WorldOptions = {
   rules: ALL_RULES,
   isFenced: false,
   hasDisks: false,
+  hasTargets: false,
 };
 
 /** One group as the world built it. */
@@ -248,6 +252,7 @@ export class World {
     const { rules, hasDisks } = this.options;
     const vm = new SimVm({ node, namespace: NAMESPACE, app, rules, hasDisks }, timings, {
       disks: this.#disks,
+      reachesTargets: () => !this.network.isCut(node, TARGETS_SITE),
       machine,
       kernel,
       datagrams: this.#datagrams,
@@ -314,6 +319,7 @@ export class World {
         ],
         failover: { startWait: "2s" },
         ...(this.options.isFenced ? { fencing: FENCING } : {}),
+        ...(this.options.hasTargets ? { isolation: ISOLATION } : {}),
       },
     } as unknown as FailoverGroup);
     this.groups.push(facts);
@@ -377,17 +383,6 @@ export class World {
   chance(probability: number): boolean {
     return chance(this.#random, probability);
   }
-}
-
-const DEVICES = { dataDevice: "/dev/disk/by-id/data", metadataDevice: "/dev/disk/by-id/meta" };
-const FENCING = { policy: "Required", awsStopInstance: { shutdown: "Skip" }, timeout: "20s", afterwards: "Start" };
-
-function execOf(): object {
-  return {
-    start: { command: [APP, "start"] },
-    stop: { command: [APP, "stop"] },
-    monitor: { command: [APP, "status"] },
-  };
 }
 
 const made: { template?: Template } = {};

@@ -12,7 +12,7 @@ export const APP = "/etc/understudy/exec.d/app";
 /** How an application behaves on one host; faults change it. */
 export interface AppBehaviour {
   readonly startMs: number;
-  readonly stopMs: number;
+  stopMs: number;
   /** Chance that a start or stop fails. */
   startFails: number;
   stopFails: number;

@@ -3,6 +3,7 @@ import type { Random } from "../../../src/lib/random.ts";
 import type { SimController } from "../controller.ts";
 import { GOOD } from "../network/network.ts";
 import { API, Network } from "../network/network.ts";
+import { TARGETS_SITE } from "../host/targets.ts";
 import { pick } from "../seeds.ts";
 import type { SimVm } from "../vm.ts";
 import type { World } from "../world.ts";
@@ -111,6 +112,10 @@ export class Nemesis {
         const vm = this.#vm(what.target);
         return { on: vm.node, undo: this.#cut(vm.node, this.#peersOf(vm), what.way) };
       }
+      case "cut-targets": {
+        const { node } = this.#vm(what.target);
+        return { on: node, undo: this.#cut(node, [TARGETS_SITE], "out") };
+      }
       case "isolate": {
         const vm = this.#vm(what.target);
         return { on: vm.node, undo: this.#cut(vm.node, [API, ...this.#peersOf(vm)], "both") };
@@ -218,6 +223,7 @@ export class Nemesis {
           | "change-timings"
           | "step-wall"
           | "slow-host"
+          | "slow-stop"
           | "stuck-app";
       }
     >,
@@ -259,6 +265,12 @@ export class Nemesis {
         const { kernel, node } = this.#vm(what.target);
         kernel.slowness = what.factor;
         return { on: node, undo: () => (kernel.slowness = 1) };
+      }
+      case "slow-stop": {
+        const { app, node } = this.#vm(what.target);
+        const { stopMs } = app;
+        app.stopMs = what.stopMs;
+        return { on: node, undo: () => (app.stopMs = stopMs) };
       }
       case "stuck-app": {
         const vm = this.#vm(what.target);

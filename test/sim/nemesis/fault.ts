@@ -78,6 +78,8 @@ export type FaultKind =
       readonly lateMs: number;
       readonly forMs: number;
     }
+  /** Isolation targets do not answer this member. */
+  | { readonly kind: "cut-targets"; readonly target: Target; readonly forMs: number }
   /** No member reaches the API server. */
   | { readonly kind: "cut-members"; readonly forMs: number }
   | { readonly kind: "force-promote"; readonly target: Target }
@@ -106,6 +108,8 @@ export type FaultKind =
   | { readonly kind: "change-timings"; readonly durationMs: number }
   | { readonly kind: "step-wall"; readonly target: Target | "leader"; readonly byMs: number }
   | { readonly kind: "slow-host"; readonly target: Target; readonly factor: number; readonly forMs: number }
+  /** The application takes longer to stop than any budget. */
+  | { readonly kind: "slow-stop"; readonly target: Target; readonly stopMs: number; readonly forMs: number }
   | { readonly kind: "stuck-app"; readonly target: Target; readonly forMs: number };
 
 export function wordsOf(fault: Fault): string {

@@ -2,7 +2,7 @@
 import { revokeWaitMs } from "../../../src/api/timings.ts";
 import { between, chance, pick } from "../seeds.ts";
 import type { FaultKind } from "./fault.ts";
-import { criticalMs, oneFault } from "./random-faults.ts";
+import { criticalMs, oneFault, TARGETS } from "./random-faults.ts";
 import { sometimes, type Theme } from "./theme.ts";
 
 export const LEADER_THEMES = {
@@ -63,6 +63,25 @@ export const LEADER_THEMES = {
       { atMs: between(random, 20, 200), what: { kind: "move" } },
       { atMs: between(random, 400, 1_500), what: { kind: "kill-leader" } },
     ],
+  },
+
+  /** Members lose their isolation targets in turn, and are asked to leave while other things fail. */
+  "lost-targets": {
+    shape: { hasTargets: true },
+    faults: (random, options) => {
+      const ms = (): number => 3_000 + criticalMs(random, options.timings);
+      return [
+        { atMs: between(random, 0, 500), what: { kind: "cut-targets", target: "active", forMs: ms() } },
+        ...sometimes(random, 0.6, () => ({
+          atMs: between(random, 1_000, 6_000),
+          what: { kind: "cut-targets", target: pick(random, TARGETS), forMs: ms() },
+        })),
+        ...Array.from({ length: 2 }, () => ({
+          atMs: between(random, 0, options.phaseMs),
+          what: oneFault(random, options),
+        })),
+      ];
+    },
   },
 
   /** Proof through the cloud, which takes its time and fails. */

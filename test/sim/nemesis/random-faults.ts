@@ -91,6 +91,7 @@ export function oneFault(random: Random, { timings, hasWatchdog }: PlanOptions):
     }),
     () => ({ kind: "freeze-around-pet", target, share: between(random, 0.5, 0.999) }),
     () => ({ kind: "stuck-app", target, forMs: ms() }),
+    () => ({ kind: "slow-stop", target, stopMs: ms(), forMs: ms() }),
   ];
   return pick(random, hasWatchdog ? [...kinds, ...guarded] : kinds)();
 }

@@ -136,23 +136,31 @@ export const SESSION_THEMES = {
 
   /** Answers take almost as long as they may, then nothing comes any more. */
   "slow-answers": {
-    shape: { hasWatchdog: true },
-    faults: (random) => [
-      { atMs: 0, what: { kind: "cut-peers", target: "active", way: "both", forMs: 8_000 } },
-      {
-        atMs: 0,
-        what: {
-          kind: "bad-client",
-          target: "active",
-          loss: chance(random, 0.5) ? between(random, 0.2, 0.6) : 0,
-          late: 0,
-          lateMs: 0,
-          delayMs: between(random, 40, 75),
-          forMs: 8_000,
+    shape: { hasWatchdog: true, groups: 1 },
+    faults: (random) => {
+      const cutMs = between(random, 800, 3_000);
+      return [
+        { atMs: 0, what: { kind: "cut-peers", target: "active", way: "both", forMs: 8_000 } },
+        {
+          atMs: 0,
+          what: {
+            kind: "bad-client",
+            target: "active",
+            loss: chance(random, 0.3) ? between(random, 0.2, 0.6) : 0,
+            late: 0,
+            lateMs: 0,
+            delayMs: between(random, 50, 75),
+            forMs: 8_000,
+          },
         },
-      },
-      { atMs: between(random, 800, 3_000), what: { kind: "cut-api", target: "active", way: "both", forMs: 5_000 } },
-    ],
+        // So that what is up goes down by the hard cut, as late as it may.
+        ...sometimes(random, 0.7, () => ({
+          atMs: cutMs,
+          what: { kind: "pause-worker", target: "active", forMs: 6_000 },
+        })),
+        { atMs: cutMs, what: { kind: "cut-api", target: "active", way: "both", forMs: 5_000 } },
+      ];
+    },
   },
 
   /** The API server is gone for a while, and nothing else. */

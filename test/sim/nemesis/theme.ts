@@ -14,6 +14,7 @@ export interface Shape {
   readonly sessionMs?: number;
   readonly isFenced?: boolean;
   readonly hasDisks?: boolean;
+  readonly hasTargets?: boolean;
 }
 
 /** What must follow from the faults besides the invariants. */
