@@ -20,6 +20,22 @@ test("a session duration by hand derives the rest", () => {
   expect(timings.watchdogTimeoutMs).toBe(14_000);
 });
 
+test("a folder of settings is followed from what the flags say", () => {
+  const argv = [
+    "--node",
+    "n1",
+    "--preset",
+    "fast",
+    "--session-duration",
+    "6s",
+    "--settings-dir",
+    "/etc/understudy/settings",
+  ];
+  const { session, settingsFolder } = parseAgentOptions(argv);
+  expect(session).toEqual({ preset: "fast", "session-duration": "6s", "stop-budget": undefined });
+  expect(settingsFolder).toBe("/etc/understudy/settings");
+});
+
 describe("wrong usage says which flag and what is expected", () => {
   test.each([
     [[], "--node"],
