@@ -78,6 +78,14 @@ export class Machine {
     return await this.agent.end(signal);
   }
 
+  /** A program of the host, such as `systemctl`, that prints this. */
+  hostProgram(name: string, output: string): void {
+    const folder = join(this.#folder, "root/usr/bin");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, name), `#!/bin/sh\necho '${output}'\n`);
+    chmodSync(join(folder, name), 0o755);
+  }
+
   holds(address: string): boolean {
     try {
       const held: unknown = JSON.parse(readFileSync(join(this.#folder, "run/addresses.json"), "utf8"));
