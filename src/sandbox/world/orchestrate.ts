@@ -134,6 +134,9 @@ function tellResult(stage: Stage, result: ScenarioResult): void {
     const when = `from ${timeline.secondsAt(fromMs)} for ${secondsText(untilMs - fromMs)}`;
     timeline.line(`${nodes.join(" and ")} were active at once ${when}`, "bad");
   }
+  for (const { fault, problems } of result.faults) {
+    for (const problem of problems) timeline.line(`${fault}: ${problem}`, "bad");
+  }
   timeline.line(passed ? "passed" : "FAILED", passed ? "good" : "bad");
   if (!passed) showLogs(stage, result);
   if (world.config.options.json) timeline.line(resultJson(result));
