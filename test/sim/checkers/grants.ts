@@ -69,7 +69,9 @@ export class Grants {
     const newest = (before?.status?.reports ?? [])
       .filter((report) => (report.knownMembers?.length ?? 0) > 0)
       .toSorted((left, right) => right.epoch - left.epoch)[0];
-    if (newest?.knownMembers?.includes(active.node) === false)
+    // Who recorded nothing has activated nothing; and a record is void once its reporter is proven down (API.md 1.1).
+    if (newest === undefined || this.#isProvenDown(before, newest)) return;
+    if (newest.knownMembers?.includes(active.node) === false)
       this.#violate("not-promotable", `${name}: ${active.node} is granted and not in the record of ${newest.node}`);
   }
 
