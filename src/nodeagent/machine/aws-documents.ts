@@ -4,6 +4,7 @@
  * events/recommendations/rebalance, spot/instance-action), instance-identity-documents.html.
  */
 import type { EventType, ScheduledEvent } from "../../api/scheduled-events.ts";
+import { fields } from "./fields.ts";
 import type { MachineIdentity } from "./port.ts";
 
 /** `/latest/dynamic/instance-identity/document`; undefined when it is not that. */
@@ -51,8 +52,4 @@ export function awsRebalance(document: unknown): ScheduledEvent[] {
 function time(text: unknown): { notBefore?: string } {
   const ms = typeof text === "string" ? Date.parse(text) : Number.NaN;
   return Number.isNaN(ms) ? {} : { notBefore: new Date(ms).toISOString() };
-}
-
-function fields(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }

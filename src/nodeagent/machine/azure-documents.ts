@@ -4,6 +4,7 @@
  * https://learn.microsoft.com/azure/virtual-machines/linux/scheduled-events
  */
 import type { EventType, ScheduledEvent } from "../../api/scheduled-events.ts";
+import { fields } from "./fields.ts";
 import type { MachineIdentity } from "./port.ts";
 
 export interface AzureMachine extends MachineIdentity {
@@ -60,8 +61,4 @@ export function azureEvents(document: unknown, name: string): ScheduledEvent[] {
 /** Names of machines do not distinguish case. */
 function isSame(resource: unknown, name: string): boolean {
   return typeof resource === "string" && resource.toLowerCase() === name.toLowerCase();
-}
-
-function fields(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
