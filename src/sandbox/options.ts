@@ -18,11 +18,12 @@ export const SCENARIOS = [
   "fencing",
   "isolation",
   "planned-events",
+  "azure-planned-events",
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** Scenarios about the product itself; all others are deployments that users run, which `--all` plays. */
-const INTERNALS: readonly ScenarioName[] = ["fencing", "isolation", "planned-events"];
+const INTERNALS: readonly ScenarioName[] = ["fencing", "isolation", "planned-events", "azure-planned-events"];
 export const DEPLOYMENTS: readonly ScenarioName[] = SCENARIOS.filter((name) => !INTERNALS.includes(name));
 
 export interface SandboxOptions {

@@ -6,6 +6,7 @@ import { AWS_ELASTIC_IP_SCENARIO } from "./aws-elastic-ip.ts";
 import { AWS_MULTI_REGION_SCENARIO } from "./aws-multi-region.ts";
 import { AWS_VIRTUAL_IP_SCENARIO } from "./aws-virtual-ip.ts";
 import { AZURE_DNS_SCENARIO } from "./azure-dns.ts";
+import { AZURE_PLANNED_EVENTS_SCENARIO } from "./azure-events.ts";
 import { AZURE_INTERNAL_LB_DSR_SCENARIO } from "./azure-internal-lb-dsr.ts";
 import { AZURE_INTERNAL_LB_SCENARIO } from "./azure-internal-lb.ts";
 import { AZURE_PUBLIC_LB_SCENARIO } from "./azure-public-lb.ts";
@@ -26,5 +27,6 @@ export const SCENARIO_CATALOGUE: Readonly<Record<ScenarioName, Scenario>> = {
   "aws-multi-region": AWS_MULTI_REGION_SCENARIO,
   fencing: FENCING_SCENARIO,
   isolation: ISOLATION_SCENARIO,
+  "azure-planned-events": AZURE_PLANNED_EVENTS_SCENARIO,
   "planned-events": PLANNED_EVENTS_SCENARIO,
 };
