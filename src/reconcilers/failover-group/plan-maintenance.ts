@@ -9,6 +9,7 @@ import { type Draft, tell } from "./draft.ts";
 import { leadTimeMs, nextDisruption } from "./maintenance.ts";
 import { chooseCandidate } from "./plan-candidates.ts";
 import { type MemberSeen, memberOf, type Seen } from "./seen.ts";
+import { isZoneDown } from "./zone-view.ts";
 
 /** True when the group leaves the holder because of it. */
 export function considerMaintenance(draft: Draft, holder: MemberSeen): boolean {
@@ -22,6 +23,8 @@ export function considerMaintenance(draft: Draft, holder: MemberSeen): boolean {
   }
   const calmer = seen.members.filter((member) => {
     const other = nextDisruption(member, now.wallMs);
+    // A group that watches its zone would come straight back.
+    if (isZoneDown(seen.zone, member.providerIds)) return false;
     return other === undefined || other.inMs > next.inMs;
   });
   const among = calmer.map(({ node }) => node);

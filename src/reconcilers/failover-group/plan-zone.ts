@@ -4,11 +4,12 @@
  */
 import { wanted, type WantedCondition } from "../../api/conditions.ts";
 import type { Reason } from "../../api/reasons.ts";
+import { parseDurationMs } from "../../lib/duration.ts";
 import { type Draft, tell } from "./draft.ts";
 import { chooseCandidate } from "./plan-candidates.ts";
 import { fact } from "./plan-ready.ts";
 import { type MemberSeen, memberOf } from "./seen.ts";
-import { zoneOf } from "./zone-view.ts";
+import { isZoneDown, zoneOf } from "./zone-view.ts";
 
 /** True when the group leaves its zone. */
 export function considerZone(draft: Draft, holder: MemberSeen): boolean {
@@ -18,7 +19,7 @@ export function considerZone(draft: Draft, holder: MemberSeen): boolean {
   if (monitor?.onFailure !== "Failover" || home === undefined || !isBad(draft)) return false;
   const elsewhere = seen.members.filter(({ providerIds }) => {
     const place = zoneOf(providerIds);
-    return place !== undefined && place.zone !== home.zone;
+    return place !== undefined && place.zone !== home.zone && !isZoneDown(seen.zone, providerIds);
   });
   const among = elsewhere.map(({ node }) => node);
   const choice = chooseCandidate(seen, now.wallMs, { except: holder.node, among });
@@ -34,9 +35,21 @@ export function considerZone(draft: Draft, holder: MemberSeen): boolean {
 }
 
 /** A zone that does not work; with `whenUnreadable: Recover` also one that the cloud does not speak of. */
-function isBad({ seen: { zone, group } }: Draft): boolean {
+function isBad(draft: Draft): boolean {
+  const { zone, group } = draft.seen;
   if (zone?.state === "Unavailable") return true;
-  return zone?.state === "Unreadable" && group.spec.monitors?.availabilityZone?.whenUnreadable === "Recover";
+  const isWanted = group.spec.monitors?.availabilityZone?.whenUnreadable === "Recover";
+  return zone?.state === "Unreadable" && isWanted && !wasJustLeft(draft);
+}
+
+/** A cloud that says nothing of any zone would send the group to and fro: after one such move it stays. */
+function wasJustLeft({ seen: { group }, status: { history = [] }, now }: Draft): boolean {
+  const resetAfterMs = parseDurationMs(group.spec.failover.resetAfter) ?? 600_000;
+  const moves = history.filter(({ to }) => to !== undefined);
+  return moves.some(
+    ({ cause, startedAt }, index) =>
+      cause === "ZoneUnavailable" && (index === 0 || now.wallMs - Date.parse(startedAt) < resetAfterMs),
+  );
 }
 
 /** Absent where nobody wants the zone watched, or nobody holds the group. */

@@ -10,16 +10,17 @@ export type ZoneView =
   | { readonly state: "NotChecked" }
   /** `notWorking`: other zones of the region that do not work. */
   | { readonly state: "Available"; readonly notWorking: readonly string[] }
-  /** The cloud says that the zone does not work; `detail`: its word for it. */
-  | { readonly state: "Unavailable"; readonly detail: string }
+  /** The cloud says that the zone does not work; `detail`: its word for it; `notWorking`: all such zones of the region. */
+  | { readonly state: "Unavailable"; readonly detail: string; readonly notWorking: readonly string[] }
   /** The region has no such zone. */
   | { readonly state: "Invalid"; readonly detail: string }
   | { readonly state: "Unreadable"; readonly reason: "CallTimeout" | "CallFailed"; readonly detail: string };
 
-/** The cloud says that the member's zone does not work, while the group is in another one. */
+/** The cloud says that the member's zone does not work. */
 export function isZoneDown(view: ZoneView | undefined, providerIds: readonly string[]): boolean {
+  if (view === undefined || !("notWorking" in view)) return false;
   const place = zoneOf(providerIds);
-  return view?.state === "Available" && place !== undefined && view.notWorking.includes(place.zone);
+  return place !== undefined && view.notWorking.includes(place.zone);
 }
 
 /** Where a machine is, by whatever names it; undefined: it is not on AWS, or nobody says. */

@@ -56,7 +56,7 @@ describe("the zone of an active member", () => {
     await clock.advance(60_000);
     expect(look()).toMatchObject({ state: "Available" });
     await clock.advance(4_100);
-    expect(look()).toEqual({ state: "Unavailable", detail: "unavailable" });
+    expect(look()).toEqual({ state: "Unavailable", detail: "unavailable", notWorking: ["eu-central-1a"] });
     cloud.states.set("eu-central-1a", "available");
     await clock.advance(60_100);
     expect(look()).toMatchObject({ state: "Available" });

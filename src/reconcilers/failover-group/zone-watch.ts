@@ -83,7 +83,7 @@ export class ZoneWatch implements Zones {
       place,
       monitor,
       wantedMs: nowMs,
-      view: NOT_CHECKED,
+      view: known === undefined ? NOT_CHECKED : carriedOver(known, place),
       badReadings: 0,
       timer: undefined,
     };
@@ -141,15 +141,22 @@ const RESULTS: Readonly<Record<ZoneView["state"], "good" | "bad" | "unknown">> =
   Unreadable: "unknown",
 };
 
+/** The group went to another zone: what its region said of all zones still counts, lest the group goes straight back. */
+function carriedOver({ place: before, view }: Watched, { region, zone }: ZonePlace): ZoneView {
+  if (before.region !== region || !("notWorking" in view) || view.notWorking.includes(zone)) return NOT_CHECKED;
+  return { state: "Available", notWorking: view.notWorking };
+}
+
 function judge({ zone, region }: ZonePlace, zones: readonly ZoneFacts[]): ZoneView {
   const found = zones.find(({ name }) => name === zone);
   if (found === undefined) {
     const known = zones.map(({ name }) => name).join(", ");
     return { state: "Invalid", detail: `${region} has no zone ${zone} for this account; it has ${known}` };
   }
-  if (!WORKING.includes(found.state)) return { state: "Unavailable", detail: found.state };
-  const notWorking = zones.filter(({ state }) => !WORKING.includes(state)).map(({ name }) => name);
-  return { state: "Available", notWorking: notWorking.toSorted() };
+  const broken = zones.filter(({ state }) => !WORKING.includes(state)).map(({ name }) => name);
+  const notWorking = broken.toSorted();
+  if (!WORKING.includes(found.state)) return { state: "Unavailable", detail: found.state, notWorking };
+  return { state: "Available", notWorking };
 }
 
 function ms(duration: string): number {

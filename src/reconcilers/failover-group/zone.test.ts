@@ -16,6 +16,9 @@ async function worldWith(monitor: object = {}): Promise<ControllerWorld> {
 
 const zoneOf = async (world: ControllerWorld) => condition(await world.group(), "ZoneAvailable");
 
+const movesOf = async (world: ControllerWorld) =>
+  ((await world.group()).status?.history ?? []).filter(({ from }) => from !== undefined);
+
 describe("monitors.availabilityZone", () => {
   it("says that the active member's zone works, and costs nobody who did not ask for it [REQ 5.1 AZ monitor]", async () => {
     const world = await worldWith();
@@ -87,6 +90,31 @@ describe("monitors.availabilityZone", () => {
     const strict = await worldWith({ whenUnreadable: "Recover", onFailure: "Failover" });
     strict.zones.trouble = "CallTimeout";
     await strict.until(isReadyOn("node2"), 15_000);
+  });
+
+  it("moves nothing back and forth where both zones do not work", async () => {
+    const world = await worldWith({ onFailure: "Failover" });
+    world.zones.states.set("eu-central-1a", "impaired").set("eu-central-1b", "impaired");
+    await world.advance(60_000, 50);
+    expect(await movesOf(world)).toHaveLength(0);
+    expect(isReadyOn("node1")(await world.group())).toBe(true);
+  });
+
+  it("with whenUnreadable Recover moves once: where the next zone cannot be asked for either, it stays", async () => {
+    const world = await worldWith({ whenUnreadable: "Recover", onFailure: "Failover" });
+    world.zones.trouble = "CallTimeout";
+    await world.advance(60_000, 50);
+    expect(await movesOf(world)).toHaveLength(1);
+    expect(isReadyOn("node2")(await world.group())).toBe(true);
+  });
+
+  it("does not go back to a zone that does not work for the sake of maintenance", async () => {
+    const world = await worldWith({ onFailure: "Failover" });
+    world.agent("node2").events = [{ id: "e1", type: "Reboot" }];
+    world.zones.states.set("eu-central-1a", "impaired");
+    await world.advance(60_000, 50);
+    expect(await movesOf(world)).toHaveLength(1);
+    expect(isReadyOn("node2")(await world.group())).toBe(true);
   });
 
   it("says NotSupported off AWS, and goes on without it", async () => {
