@@ -4,6 +4,7 @@
  *
  *   wanted ──(BATCH_MS, or while another batch is on its way)──> one ChangeResourceRecordSets ──> everybody answered
  *                                    refused as a whole: those that the refusal names fail, the others go again
+ *                                    not sent, since a sender lost its right meanwhile: the others go again
  *
  * A batch is all or nothing, so one bad change must not hurt the others: what remains is sent again, in halves when the
  * refusal names nobody.
@@ -70,24 +71,31 @@ export class ZoneBatches {
   async #send(entries: readonly Entry[]): Promise<void> {
     const allowed = entries.filter(mayWrite);
     if (allowed.length === 0) return;
+    let withheld: readonly Entry[] = [];
     try {
       const info = await this.#route53.changeRecords(
         this.#zoneId,
         allowed.flatMap((entry) => entry.changes),
         {
           timeoutMs: Math.max(...allowed.map((entry) => entry.timeoutMs)),
-          beforeSend: () => allowed.forEach((entry) => entry.assertMayWrite()),
+          beforeSend: () => {
+            withheld = allowed.filter((entry) => !mayWrite(entry));
+            if (withheld.length > 0) throw new Error("a change of this batch may not be written any more");
+          },
         },
       );
       for (const entry of allowed) entry.resolve(info);
     } catch (thrown) {
-      await this.#refused(allowed, thrown);
+      if (withheld.length > 0) await this.#send(allowed.filter((entry) => !withheld.includes(entry)));
+      else await this.#refused(allowed, thrown);
     }
   }
 
   async #refused(entries: readonly Entry[], thrown: unknown): Promise<void> {
-    const isConflict = thrown instanceof CloudError && thrown.detail.providerCode === CONFLICT;
-    if (!isConflict || entries.length === 1) {
+    // Policies may be narrowed to names: one that is not allowed refuses the whole batch, too.
+    const isOfOne =
+      thrown instanceof CloudError && (thrown.detail.providerCode === CONFLICT || thrown.code === "NotAuthorized");
+    if (!isOfOne || entries.length === 1) {
       for (const entry of entries) entry.reject(thrown);
       return;
     }

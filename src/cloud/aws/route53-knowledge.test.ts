@@ -168,6 +168,33 @@ describe("changes of a zone", () => {
     expect(made.fake.calls).toEqual([`ChangeResourceRecordSets ${ZONE_ID} CREATE ${nameOf(1)} 10.0.0.1`]);
   });
 
+  it("go without one whose sender loses its right while the call waits for its turn", async () => {
+    const made = world();
+    let looks = 0;
+    const refuseLater = (index: number): void => {
+      if (index === 0 && ++looks > 1) throw new Error("granted to another member");
+    };
+    expect(
+      await send(
+        made,
+        [0, 1, 2].map((index) => creation(nameOf(index))),
+        refuseLater,
+      ),
+    ).toEqual(["refused", "Pending", "Pending"]);
+    expect(made.fake.calls.join()).not.toContain(nameOf(0));
+  });
+
+  it("do not suffer from one that the policy does not allow", async () => {
+    const made = world();
+    made.fake.fail("ChangeResourceRecordSets", { code: "NotAuthorized", providerCode: "AccessDenied" }, 2);
+    expect(
+      await send(
+        made,
+        [0, 1].map((index) => creation(nameOf(index))),
+      ),
+    ).toEqual(["AccessDenied", "Pending"]);
+  });
+
   it("wait while another batch of the zone is on its way, and then go together", async () => {
     const made = world();
     const { clock, fake } = made;
