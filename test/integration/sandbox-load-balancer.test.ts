@@ -35,7 +35,11 @@ describe(`an Azure load balancer (${mode})`, () => {
     { scenario: "azure-internal-lb", faults: FAULTS, tags: "[REQ 5 azure-internal-lb] [REQ 5.4 Internal LB]" },
     {
       scenario: "azure-internal-lb-dsr",
-      faults: [{ fault: "captured-packets", from: "node1", to: "node1" }, ...FAULTS],
+      faults: [
+        { fault: "captured-packets", from: "node1", to: "node1" },
+        ...FAULTS,
+        { fault: "frontend-removed", from: "node2", to: "node2" },
+      ],
       tags: "[REQ 5 azure-internal-lb-dsr] [REQ 5.1 LB probe port DSR]",
     },
   ])(

@@ -52,8 +52,9 @@ export interface LoadBalancerStory {
   /** Folder below `examples`. */
   readonly example: string;
   readonly frontend: "public" | "internal" | "floating";
-  /** Played before the faults that all three have. */
+  /** Played before and after the faults that all three have. */
   readonly first?: readonly Play[];
+  readonly last?: readonly Play[];
   readonly emulators?: (ground: Ground) => readonly Emulator[];
   /** What this machine cannot offer is left out before the apply. */
   readonly adapt?: (objects: readonly KubeObject[], ground: Ground) => readonly KubeObject[];
@@ -87,7 +88,13 @@ function buildParts(story: LoadBalancerStory, ground: Ground): ScenarioParts {
     emulators: [azure, new AmbientIdentity(identity, azure, ground), balancer, ...(story.emulators?.(ground) ?? [])],
     client: { host, port: FRONTEND_PORT },
     apply: (stage) => applyAll(stage.world.api, adapt(readManifests(folder), ground), USER_NAMESPACE),
-    faults: [...(story.first ?? []), simulatedFault, (stage) => crash(stage, azure), plannedMove],
+    faults: [
+      ...(story.first ?? []),
+      simulatedFault,
+      (stage) => crash(stage, azure),
+      plannedMove,
+      ...(story.last ?? []),
+    ],
     // A probe of the old backend may have succeeded just before; the new one is up after its threshold.
     spreadMs: (PROBE.threshold + 1) * PROBE.intervalSeconds * 1_000 * pace,
     notReal: notReal(story, mode),
