@@ -97,7 +97,13 @@ export class Actor<Obj extends PointerObject, Facts, Write, Keys> {
     if (!isGone && !(group.metadata.uid === step.groupUid && isHeldDown(group))) {
       throw this.#grantChanged(step.group, "the group is not stopped any more");
     }
-    const failures = await this.#send(object, step.writes, () => fence.assertLeader(), undefined);
+    // As a write for a grant, it may wait for its turn; somebody may have started the group by then.
+    const assertMayWrite = (): void => {
+      fence.assertLeader();
+      const isStarted = this.#deps.groups.get(step.group) !== undefined && !this.#observer.isStillStopped(object);
+      if (isStarted) throw this.#grantChanged(step.group, "the group was started meanwhile");
+    };
+    const failures = await this.#send(object, step.writes, assertMayWrite, undefined);
     const memory = this.#observer.memoryOf(object);
     this.#observer.remember(object, afterStopWrites(memory, failures[0], this.#deps.clock.monotonicMs()));
     if (failures.length === 0) this.#deps.events.tell(object, "Normal", "Deactivating", step.message);

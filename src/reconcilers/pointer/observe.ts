@@ -52,6 +52,12 @@ export class Observer<Obj extends PointerObject, Facts, Write, Keys> {
     this.#memories.set(object.metadata.uid ?? "", memory);
   }
 
+  /** By what the caches know just now; for what is about to be done to a stopped group's pointer. */
+  isStillStopped(object: Obj): boolean {
+    const { objects, groups } = this.#deps;
+    return isStopped(claimOf(this.#kind.kind, object, objects.list(), groups.list(), this.memoryOf(object)));
+  }
+
   async observe(key: ObjectKey): Promise<PointerSeen<Obj, Facts> | undefined> {
     const object = this.#deps.objects.get(key);
     if (object === undefined) {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import {
   aMonitor,
+  type FakeKind,
   type FakePointer,
   type FakePointerOptions,
   makeFakePointer,
@@ -68,6 +69,27 @@ describe("an outage of the cloud's API", () => {
     cloud.outage = undefined;
     await clock.advance(10_000);
     expect(cloud.writes).toEqual([""]);
+  });
+
+  it("does not undo what a group has that was started while the call waited for its turn", async () => {
+    const turn = Promise.withResolvers<void>();
+    const change = (kind: FakeKind): FakeKind => ({
+      ...kind,
+      write: async (target, request) => {
+        if (target === "") await turn.promise;
+        await kind.write(target, request);
+      },
+    });
+    const { cloud, clock, world } = await active({ spec: { whenStopped: "Disassociate" }, change });
+    await world.revoke(1, "StoppedByRequest");
+    await clock.advance(1_000);
+    await world.activate("node1", 2);
+    await clock.advance(1_000);
+    turn.resolve();
+    await clock.advance(5_000);
+    expect(cloud.writes).not.toContain("");
+    expect(cloud.target).toBe("node1");
+    expect(await world.verdict("Ready")).toBe("True Active");
   });
 
   it("during a failover is tried again until it ends", async () => {
