@@ -86,6 +86,8 @@ export class FakeEc2 implements Ec2Port {
   readonly #scripted: { readonly action: string; readonly outcome: FakeOutcome; left: number }[] = [];
   /** Every call that was made, in order, as `Action argument...`. */
   readonly calls: string[] = [];
+  /** Calls whose sender wants to be asked before they are sent wait for it, as for the budget of the region. */
+  turn: Promise<void> | undefined;
 
   /** Told before each call is sent. */
   onCall: (call: string) => void = () => undefined;
@@ -226,6 +228,8 @@ export class FakeEc2 implements Ec2Port {
     whenAllowed: T,
     perform: () => T,
   ): Promise<T> {
+    if (this.turn !== undefined && options.beforeSend !== undefined) await this.turn;
+    options.beforeSend?.();
     const call = `${action}${options.dryRun === true ? "(dry)" : ""} ${argument}`;
     this.calls.push(call);
     this.onCall(call);

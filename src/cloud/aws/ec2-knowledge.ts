@@ -8,7 +8,7 @@ import type { CallTimes } from "../call-times.ts";
 import { GatheredReads, type GatheredReadsOptions } from "../gathered-reads.ts";
 import { ReadCache } from "../read-cache.ts";
 import type { Read, ReadWish } from "../read-cache.ts";
-import type { Ec2Port, ElasticIp, NetworkInterface, RouteTable, VpcDns, VpcFacts } from "./ports.ts";
+import type { CloudCallOptions, Ec2Port, ElasticIp, NetworkInterface, RouteTable, VpcDns, VpcFacts } from "./ports.ts";
 
 export type { ReadWish };
 
@@ -82,8 +82,8 @@ export class Ec2Knowledge {
   }
 
   /** What was read before is outdated then, whether the answer arrived or not. */
-  async replaceRoute(route: RouteId, timeoutMs: number): Promise<void> {
-    await this.#ec2.replaceRoute(route, { timeoutMs }).finally(() => this.#routeTables.invalidateAll());
+  async replaceRoute(route: RouteId, options: CloudCallOptions): Promise<void> {
+    await this.#ec2.replaceRoute(route, options).finally(() => this.#routeTables.invalidateAll());
   }
 
   async switchSourceDestCheckOff(networkInterfaceId: string, timeoutMs: number): Promise<void> {
@@ -114,12 +114,12 @@ export class Ec2Knowledge {
     });
   }
 
-  async associateAddress(association: Association, timeoutMs: number): Promise<void> {
-    await this.#ec2.associateAddress(association, { timeoutMs }).finally(() => this.#addresses.invalidateAll());
+  async associateAddress(association: Association, options: CloudCallOptions): Promise<void> {
+    await this.#ec2.associateAddress(association, options).finally(() => this.#addresses.invalidateAll());
   }
 
-  async disassociateAddress(associationId: string, timeoutMs: number): Promise<void> {
-    await this.#ec2.disassociateAddress(associationId, { timeoutMs }).finally(() => this.#addresses.invalidateAll());
+  async disassociateAddress(associationId: string, options: CloudCallOptions): Promise<void> {
+    await this.#ec2.disassociateAddress(associationId, options).finally(() => this.#addresses.invalidateAll());
   }
 }
 

@@ -10,6 +10,8 @@ export interface CloudCallOptions {
   readonly timeoutMs: number;
   /** EC2 checks the permission and changes nothing; resolves when allowed. */
   readonly dryRun?: boolean;
+  /** Called when the call's turn has come, immediately before it is sent. What it throws is thrown; nothing is sent. */
+  readonly beforeSend?: () => void;
 }
 
 export interface VpcFacts {

@@ -52,8 +52,9 @@ async function send(
   { keys, timeoutMs, assertMayWrite }: WriteRequest<AwsElasticIP, AwsCredentials>,
 ): Promise<void> {
   const ec2 = await access.knowledgeOf(write.region, keys);
-  assertMayWrite();
-  if (write.do === "Disassociate") return await ec2.disassociateAddress(write.associationId, timeoutMs);
+  // It may wait for its turn: the right is asked when the turn has come.
+  const options = { timeoutMs, beforeSend: assertMayWrite };
+  if (write.do === "Disassociate") return await ec2.disassociateAddress(write.associationId, options);
   const { allocationId, networkInterfaceId } = write;
-  await ec2.associateAddress({ allocationId, networkInterfaceId }, timeoutMs);
+  await ec2.associateAddress({ allocationId, networkInterfaceId }, options);
 }

@@ -56,6 +56,20 @@ describe("an Elastic IP", () => {
     expect(callsOf("AssociateAddress(dry)")).toBe(2);
   });
 
+  it("is not written for a grant that was over when the call's turn came", async () => {
+    const { world, clock, ec2, holder } = await active();
+    const turn = Promise.withResolvers<void>();
+    ec2.turn = turn.promise;
+    await world.activate("node2", 2);
+    await clock.advance(500);
+    await world.activate("node1", 3);
+    await clock.advance(500);
+    turn.resolve();
+    await clock.advance(5_000);
+    expect(ec2.calls.filter((call) => call.startsWith("AssociateAddress ") && call.includes(ENI2))).toEqual([]);
+    expect(holder()).toBe(ENI1);
+  });
+
   it("follows the grant by one call that takes it from where it is [REQ 5.1 AWS Elastic IP allocation ID]", async () => {
     const { world, clock, ec2, holder } = await active();
     expect(holder()).toBe(ENI1);

@@ -61,7 +61,10 @@ async function send(
   assertMayWrite();
   if (write.do === "SwitchSourceDestCheckOff") return await ec2.switchSourceDestCheckOff(write.eniId, timeoutMs);
   const { routeTableId, destinationCidr, networkInterfaceId } = write;
-  await ec2.replaceRoute({ routeTableId, destinationCidr, networkInterfaceId }, timeoutMs);
+  await ec2.replaceRoute(
+    { routeTableId, destinationCidr, networkInterfaceId },
+    { timeoutMs, beforeSend: assertMayWrite },
+  );
 }
 
 /** `sourceDestCheck: Repair`: every member's interface, before it is needed. */
