@@ -40,7 +40,9 @@ const RUNS: readonly ModelRun[] = [
   { name: "promises, reports", model: "rights", scope: [...CORE, "REPORTS"] },
   { name: "core", model: "rights", scope: [...CORE, "REPORTS", "RESTARTS", "CRASHES"], isSlow: true },
   { name: "core, 3 grants", model: "rights", scope: [...CORE, "RESTARTS", "MAXEPOCH=3"], isSlow: true },
-  { name: "3 members", model: "rights", scope: [...CORE, "N=3", "MAXSESSION=1"], isSlow: true },
+  { name: "3 members, sessions", model: "rights", scope: ["N=3", "MAXSESSION=1"] },
+  { name: "3 members, 2 sessions", model: "rights", scope: ["N=3"], isSlow: true, limitSeconds: 600 },
+  { name: "3 members, promises", model: "rights", scope: [...CORE, "N=3", "MAXSESSION=1"], isSlow: true },
   { name: "mirror", model: "rights", scope: [...MIRROR, "MAXSESSION=1"] },
   { name: "mirror, 2 sessions", model: "rights", scope: MIRROR, isSlow: true },
   {
