@@ -39,6 +39,8 @@ export class FakeAzureDns implements AzureDnsPort, AzureDnsAccess {
   readonly #clock: Clock;
   readonly #zones = new Map<string, Zone>();
   readonly #knowledge = new Map<string, AzureDnsKnowledge>();
+  /** Writes wait for it before they are sent, as for the budget of the subscription. */
+  turn: Promise<void> | undefined;
   #etags = 0;
 
   constructor(clock: Clock) {
@@ -82,10 +84,12 @@ export class FakeAzureDns implements AzureDnsPort, AzureDnsAccess {
     return this.#call("RecordSets.List", options, () => new Map(this.#zone("RecordSets.List", zone, "read").records));
   }
 
-  put(ref: RecordRef, content: RecordSetContent, when: Precondition, options?: CallDeadline): Promise<RecordSet> {
+  async put(ref: RecordRef, content: RecordSetContent, when: Precondition, options?: CallDeadline): Promise<RecordSet> {
     const action = "RecordSets.CreateOrUpdate";
+    if (this.turn !== undefined) await this.turn;
+    options?.beforeSend?.();
     this.onPut?.(content.addresses);
-    return this.#call(action, options, () => {
+    return await this.#call(action, options, () => {
       const { records } = this.#zone(action, ref, "write");
       const before = records.get(ref.record);
       const holds = when === "absent" ? before === undefined : before?.etag === when.etag;
@@ -97,9 +101,11 @@ export class FakeAzureDns implements AzureDnsPort, AzureDnsAccess {
     });
   }
 
-  remove(ref: RecordRef, etag: string, options?: CallDeadline): Promise<void> {
+  async remove(ref: RecordRef, etag: string, options?: CallDeadline): Promise<void> {
     const action = "RecordSets.Delete";
-    return this.#call(action, options, () => {
+    if (this.turn !== undefined) await this.turn;
+    options?.beforeSend?.();
+    return await this.#call(action, options, () => {
       const { records } = this.#zone(action, ref, "delete");
       const before = records.get(ref.record);
       if (before === undefined) return;

@@ -20,6 +20,8 @@ export const ARM_CALL_LIMITS: CallLimits = {
 
 export interface CallDeadline {
   readonly timeoutMs: number;
+  /** Called when the call's turn has come, immediately before it is sent. What it throws is thrown; nothing is sent. */
+  readonly beforeSend?: () => void;
 }
 
 export interface AzureCallerModules {
@@ -48,12 +50,13 @@ export class AzureCaller {
   async call<T>(
     action: string,
     kind: CallKind,
-    { timeoutMs }: CallDeadline,
+    { timeoutMs, beforeSend }: CallDeadline,
     send: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { clock, limiter, metrics } = this.#modules;
     const endsAtMs = clock.monotonicMs() + timeoutMs;
     await limiter.admit(kind, action, Math.min(PATIENCE_MS, timeoutMs));
+    beforeSend?.();
     const sentAtMs = clock.monotonicMs();
     const record = (outcome: string): void => {
       const durationMs = clock.monotonicMs() - sentAtMs;

@@ -18,6 +18,7 @@ import {
   zoneKey,
   type ZoneRef,
 } from "./dns-ports.ts";
+import type { CallDeadline } from "./caller.ts";
 import type { Permission } from "./permissions.ts";
 
 /** From so many records of one zone on, one walk is cheaper: Resource Manager allows 25 reads per second and identity. */
@@ -74,12 +75,12 @@ export class AzureDnsKnowledge {
     return this.#permissions.ask(zoneKey(zone), wish, () => this.#dns.permissions(zone, wish));
   }
 
-  async put(ref: RecordRef, content: RecordSetContent, when: Precondition, timeoutMs: number): Promise<void> {
-    await this.#dns.put(ref, content, when, { timeoutMs });
+  async put(ref: RecordRef, content: RecordSetContent, when: Precondition, options: CallDeadline): Promise<void> {
+    await this.#dns.put(ref, content, when, options);
   }
 
-  async remove(ref: RecordRef, etag: string, timeoutMs: number): Promise<void> {
-    await this.#dns.remove(ref, etag, { timeoutMs });
+  async remove(ref: RecordRef, etag: string, options: CallDeadline): Promise<void> {
+    await this.#dns.remove(ref, etag, options);
   }
 
   #countOf(zone: string, record: string): number {

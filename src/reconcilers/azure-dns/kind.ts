@@ -76,12 +76,12 @@ async function send(
   { keys, timeoutMs, assertMayWrite }: WriteRequest<AzureDns, SecretKeys>,
 ): Promise<void> {
   const dns = await access.knowledgeOf(subscriptionId, keys);
-  assertMayWrite();
+  const options = { timeoutMs, beforeSend: assertMayWrite };
   if (wanted !== undefined) {
     const { address, ...rest } = wanted;
-    await dns.put(record, { addresses: [address], ...rest }, when, timeoutMs);
+    await dns.put(record, { addresses: [address], ...rest }, when, options);
   } else if (when !== "absent") {
-    await dns.remove(record, when.etag, timeoutMs);
+    await dns.remove(record, when.etag, options);
   }
 }
 

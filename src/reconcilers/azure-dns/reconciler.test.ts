@@ -58,6 +58,24 @@ describe("the record of an AzureDns", () => {
     expect(world.record()?.addresses).toEqual([ADDRESSES.node1]);
   });
 
+  it("is not written for a grant that was over when the call's turn came", async () => {
+    const world = await start();
+    await world.activate("node1", 1);
+    await world.clock.advance(20_000);
+    const turn = Promise.withResolvers<void>();
+    const sent: string[] = [];
+    world.dns.onPut = (addresses) => void sent.push(...addresses);
+    world.dns.turn = turn.promise;
+    await world.activate("node2", 2);
+    await world.clock.advance(500);
+    await world.activate("node1", 3);
+    await world.clock.advance(500);
+    turn.resolve();
+    await world.clock.advance(5_000);
+    expect(sent).not.toContain(ADDRESSES.node2);
+    expect(world.record()?.addresses).toEqual([ADDRESSES.node1]);
+  });
+
   it("waits for what it depends on, then is written without asking anything first", async () => {
     const world = await start();
     await world.activate("node1", 1);
