@@ -53,12 +53,15 @@ describe(`deployments on AWS (${mode})`, () => {
 });
 
 describe.skipIf(mode === "loopback")("maintenance that Azure announces", () => {
-  it("is a move in order that is approved afterwards", async () => {
+  it("is a move in order that is approved afterwards, and a freeze that moves nothing [REQ 5.3.11]", async () => {
     const { code, output, result } = await playScenario("azure-planned-events", mode);
     expect(code, output).toBe(0);
     expect(result, output).toMatchObject({
       passed: true,
-      faults: [{ fault: "redeploy", from: "node1", to: "node2" }],
+      faults: [
+        { fault: "redeploy", from: "node1", to: "node2" },
+        { fault: "announced-freeze", from: "node2", to: "node2" },
+      ],
       maxSimultaneousActive: 1,
     });
   });

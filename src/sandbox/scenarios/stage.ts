@@ -129,8 +129,9 @@ export async function play(stage: Stage, fault: Fault): Promise<FaultResult> {
     fault: fault.name,
     from: fault.from,
     to: activated === undefined ? fault.to : activeNode(activated.group),
-    detectedMs: detected === undefined ? undefined : detected.atMs - faultMs,
-    activatedMs: activated === undefined ? undefined : activated.atMs - faultMs,
+    // A group that nothing happens to was last seen before the fault.
+    detectedMs: detected === undefined ? undefined : Math.max(0, detected.atMs - faultMs),
+    activatedMs: activated === undefined ? undefined : Math.max(0, activated.atMs - faultMs),
     clientOutageMs: outage,
     boundMs: fault.boundMs,
     targetMs: fault.targetMs,
