@@ -84,6 +84,21 @@ describe("an outage of the cloud's API", () => {
     expect(holder()).toBe("eni-node2");
   });
 
+  it("during a failback takes the group back to where the pointer still leads, once", async () => {
+    const { world, holder, outage } = await start();
+    await world.annotate("move-to", "node2");
+    await world.until(isReadyOn("node2"));
+    await world.advance(1_000);
+    outage(true);
+    await world.patch({ failover: { failback: "Automatic", failbackAfter: "1s" } });
+    await world.advance(60_000, 50);
+    const group = await world.group();
+    expect(group.status?.active?.node).toBe("node2");
+    expect(holder()).toBe("eni-node2");
+    expect(group.status?.hold).toBeUndefined();
+    expect((group.status?.history ?? []).filter(({ cause }) => cause === "Failback")).toHaveLength(1);
+  });
+
   it("during a move by request takes the group back to where the pointer still leads, and stops nothing", async () => {
     const { world, holder, outage } = await start();
     outage(true);

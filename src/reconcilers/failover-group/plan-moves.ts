@@ -121,12 +121,18 @@ function considerFailure(draft: Draft, grant: Grant, resources: readonly JoinedR
 /**
  * A pointer that its reconciler still repairs: moving the group would not help. A refused repair or activation is the
  * group's to deal with. An activation that only took too long says that the cloud cannot be asked, for no member: the
- * group stays and it is tried on (REQUIREMENTS 5.3, 9), unless a person moved it from where the pointer still leads.
+ * group stays and it is tried on (REQUIREMENTS 5.3, 9), unless it left a member that works, where the pointer still leads.
  */
 function isBeingRewritten(resource: JoinedResource, draft: Draft): boolean {
   if (resource.failedHalf !== "cloud") return false;
-  if (resource.reason === "ActivationTimeout") return openMove(draft.status.history)?.cause !== "Requested";
+  if (resource.reason === "ActivationTimeout") return memberLeft(draft) === undefined;
   return resource.isStalled !== true && !ATTEMPT_FAILED.includes(resource.reason ?? "");
+}
+
+/** The member from which the group went by choice, and nothing was wrong with it, in a move that is not over. */
+function memberLeft({ status }: Draft): string | undefined {
+  const open = openMove(status.history);
+  return open?.cause === "Requested" || open?.cause === "Failback" ? open.from : undefined;
 }
 
 /** A simulated fault survives every repair in place; they are counted at the pace of a monitor. False: none is left. */
@@ -159,9 +165,8 @@ function countRepair(draft: Draft, failed: JoinedResource): boolean {
 /** The holder failed for good: another member, else the final action, unless all that is known is an outage of the cloud. */
 function giveUp(draft: Draft, grant: Grant, mayStop: boolean, why: string): void {
   const { seen, now, status } = draft;
-  const open = openMove(status.history);
-  const back =
-    open?.cause === "Requested" && open.from !== undefined && open.from !== grant.node ? { prefer: open.from } : {};
+  const left = memberLeft(draft);
+  const back = left === undefined || left === grant.node ? {} : { prefer: left };
   const choice = chooseCandidate(seen, now.wallMs, { ...back, except: grant.node });
   if (choice === undefined && isStillLooking(seen)) return;
   closeAsFailed(draft, `on ${grant.node}: ${why}`);
