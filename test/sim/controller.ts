@@ -4,6 +4,7 @@ import { Ec2Knowledge } from "../../src/cloud/aws/ec2-knowledge.ts";
 import { type Composition, composeController } from "../../src/controller/composition.ts";
 import { noMetrics } from "../../src/lib/metrics.ts";
 import type { Random } from "../../src/lib/random.ts";
+import type { FencingLimit } from "../../src/reconcilers/failover-group/fencing-record.ts";
 import type { SafetyRules } from "../../src/lib/safety-rules.ts";
 import type { SimMachine } from "./engine/machine.ts";
 import { SimProcess } from "./engine/process.ts";
@@ -17,6 +18,7 @@ export interface ControllerOptions {
   readonly namespace: string;
   readonly preset: Preset;
   readonly rules: SafetyRules;
+  readonly fencing: FencingLimit;
 }
 
 export interface ControllerModules {
@@ -93,7 +95,7 @@ export class SimController {
 
   #run(process: SimProcess): void {
     const { trace, cloud, random, kubeFor } = this.#modules;
-    const { namespace, preset, name, rules } = this.#options;
+    const { namespace, preset, name, rules, fencing } = this.#options;
     const log = trace.log(process.name);
     const knowledge = new Ec2Knowledge(cloud.portFor(process), process);
     const fencer = cloud.fencerFor(process);
@@ -106,6 +108,7 @@ export class SimController {
         ambientNamespaces: ["*"],
         isRecoveryPaused: false,
         rules,
+        fencing,
         hasSimulatedMirror: true,
       },
       {

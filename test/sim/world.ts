@@ -6,8 +6,10 @@ import type { AwsVirtualIP, FailoverGroup, LbProbePort, MirrorDisk } from "../..
 import { AWS_VIRTUAL_IP, FAILOVER_GROUP, LB_PROBE_PORT, MIRROR_DISK } from "../../src/api/kinds.ts";
 import { CLOCK_RATE_BOUND, presetTimings, type Timings } from "../../src/api/timings.ts";
 import { InvariantBroken } from "../../src/lib/assert.ts";
+import { FENCING_LIMIT } from "../../src/controller/composition.ts";
 import type { KubeObject, ResourceType } from "../../src/kube/ports.ts";
 import { ALL_RULES, type SafetyRules } from "../../src/lib/safety-rules.ts";
+import type { FencingLimit } from "../../src/reconcilers/failover-group/fencing-record.ts";
 import type { Random } from "../../src/lib/random.ts";
 import type { Resource } from "../../src/sandbox/apiserver/resource.ts";
 import { storeKey } from "../../src/sandbox/apiserver/store.ts";
@@ -46,6 +48,8 @@ export interface WorldOptions {
   readonly rules: SafetyRules;
   /** Groups demand proof through the cloud that a lost member is off. */
   readonly isFenced: boolean;
+  /** As the controllers are told it. */
+  readonly fencingLimit: FencingLimit;
   /** Every group has a MirrorDisk, of which only the in-sync set is kept. */
   readonly hasDisks: boolean;
   /** Groups name isolation targets. */
@@ -63,6 +67,7 @@ export const PLAIN: WorldOptions = {
   isTraced: false,
   rules: ALL_RULES,
   isFenced: false,
+  fencingLimit: FENCING_LIMIT,
   hasDisks: false,
   hasTargets: false,
 };
@@ -266,15 +271,16 @@ export class World {
     this.vms.push(vm);
   }
 
+  vmOf(instanceId: string): SimVm | undefined {
+    return this.vms[Number(instanceId.slice(-1)) - 1];
+  }
+
   #power(instanceId: string, isOn: boolean): void {
-    const vm = this.vms[Number(instanceId.slice(-1)) - 1];
+    const vm = this.vmOf(instanceId);
     if (vm === undefined) return;
     vm.isStoppedByCloud = !isOn;
     if (isOn) vm.powerOn();
-    else {
-      this.checkers.fenced(vm);
-      vm.crash("stopped by the cloud", Number.POSITIVE_INFINITY);
-    }
+    else vm.crash("stopped by the cloud", Number.POSITIVE_INFINITY);
   }
 
   #addGroup(index: number): void {
@@ -327,18 +333,15 @@ export class World {
 
   #addController(index: number): void {
     const name = `controller${index}`;
-    const controller = new SimController(
-      { name, namespace: NAMESPACE, preset: "fast", rules: this.options.rules },
-      this.options.timings,
-      {
-        machine: this.#machine(name),
-        cloud: this.cloud,
-        random: this.seeds.stream(name),
-        trace: this.trace,
-        kubeFor: this.#kubeFor,
-        onCrash: this.#onCrash,
-      },
-    );
+    const { rules, timings, fencingLimit: fencing } = this.options;
+    const controller = new SimController({ name, namespace: NAMESPACE, preset: "fast", rules, fencing }, timings, {
+      machine: this.#machine(name),
+      cloud: this.cloud,
+      random: this.seeds.stream(name),
+      trace: this.trace,
+      kubeFor: this.#kubeFor,
+      onCrash: this.#onCrash,
+    });
     this.controllers.push(controller);
   }
 

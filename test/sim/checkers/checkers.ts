@@ -6,6 +6,7 @@ import type { ServedWrite } from "../network/kube-modules.ts";
 import type { SimVm } from "../vm.ts";
 import type { GroupFacts, World } from "../world.ts";
 import { epochsOf, footprintOf, hasFootprint, servesWholly } from "./footprint.ts";
+import { Fences } from "./fences.ts";
 import { Grants, type Moment } from "./grants.ts";
 import type { Invariant, Violation } from "./invariants.ts";
 import { Pointers } from "./pointers.ts";
@@ -15,6 +16,7 @@ export class Checkers {
   readonly violations: Violation[] = [];
   readonly rights: Rights;
   readonly grants: Grants;
+  readonly fences: Fences;
   /** For those who wait for the right moment. */
   onEvent: (event: Moment | "activation") => void = () => undefined;
   readonly #world: World;
@@ -27,6 +29,7 @@ export class Checkers {
     const violate = (invariant: Invariant, message: string): void => this.violate(invariant, message);
     this.rights = new Rights(world, violate);
     this.grants = new Grants(world, violate, (moment, group) => this.#told(moment, group));
+    this.fences = new Fences(world, this.grants, violate);
     // oxlint-disable-next-line no-new -- it listens to the cloud
     new Pointers(world, this.grants, violate);
   }
@@ -50,17 +53,11 @@ export class Checkers {
 
   served(write: ServedWrite): void {
     this.rights.served(write);
+    this.fences.served(write);
   }
 
   afterEvent(): void {
     this.rights.look();
-  }
-
-  /** The cloud pulls the plug of a machine. */
-  fenced(vm: SimVm): void {
-    const others = this.#world.vms.filter((other) => other !== vm && other.machine.isOn);
-    if (vm.machine.isOn && others.length === 0)
-      this.violate("fenced-last", `${vm.node} was stopped, and no other runs`);
   }
 
   /** From now on nothing may move or stop, until told otherwise. */

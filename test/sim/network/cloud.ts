@@ -22,6 +22,13 @@ export interface RouteWrite {
   readonly sentMs: number;
 }
 
+export interface StopCall {
+  readonly process: SimProcess;
+  readonly instanceId: string;
+  /** True time at which the call left the process. */
+  readonly sentMs: number;
+}
+
 export class SimCloud {
   readonly ec2: VirtualEc2;
   throttleChance = 0;
@@ -30,6 +37,9 @@ export class SimCloud {
   /** Pulls the plug of an instance, or gives it power. */
   onPower: (instanceId: string, isOn: boolean) => void = () => undefined;
   onRouteWrite: (write: RouteWrite) => void = () => undefined;
+  onStopSent: (call: StopCall) => void = () => undefined;
+  /** The machine ran and is being stopped. */
+  onStop: (call: StopCall) => void = () => undefined;
   readonly #network: Network;
   readonly #random: Random;
   readonly #fake: FakeEc2;
@@ -145,12 +155,18 @@ export class SimCloud {
     const { describeInstances } = this.portFor(process);
     const power: Ec2PowerPort = {
       describeInstances,
-      stopInstance: (instanceId, how, options) =>
-        this.#call(process, "StopInstances", undefined, options, async () => {
-          if (options.dryRun === true) return { previousState: "", currentState: "" };
+      stopInstance: (instanceId, how, options) => {
+        const isReal = options.dryRun !== true;
+        const call = { process, instanceId, sentMs: process.scheduler.nowMs };
+        if (isReal) this.onStopSent(call);
+        return this.#call(process, "StopInstances", undefined, options, async () => {
+          if (!isReal) return { previousState: "", currentState: "" };
           const stop = { force: how.force === true, skipOsShutdown: how.skipOsShutdown === true };
-          return this.#changed(this.ec2.stopInstance(instanceId, stop));
-        }),
+          const change = this.ec2.stopInstance(instanceId, stop);
+          if (["pending", "running"].includes(change.previous)) this.onStop(call);
+          return this.#changed(change);
+        });
+      },
       startInstance: (instanceId, options) =>
         this.#call(process, "StartInstances", undefined, options, async () =>
           this.#changed(this.ec2.startInstance(instanceId)),
