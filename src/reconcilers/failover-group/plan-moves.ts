@@ -15,7 +15,7 @@ import { chooseCandidate } from "./plan-candidates.ts";
 import { considerMaintenance } from "./plan-maintenance.ts";
 import { considerZone } from "./plan-zone.ts";
 import { ATTEMPT_FAILED, type JoinedResource } from "./plan-resources.ts";
-import { type MemberSeen, memberOf, openMove } from "./seen.ts";
+import { type MemberSeen, memberOf, openMove, type Seen } from "./seen.ts";
 import type { Cause } from "./types.ts";
 import { isZoneDown } from "./zone-view.ts";
 
@@ -162,13 +162,22 @@ function countRepair(draft: Draft, failed: JoinedResource): boolean {
   return true;
 }
 
+/** A member is up and may take the group once its wait after boot is over, which ends by itself. */
+function isOneWaitingAfterBoot(seen: Seen): boolean {
+  return seen.members.some(
+    ({ position, session }) =>
+      position !== undefined && session.verdict.state === "Live" && session.facts?.isWaitingAfterBoot === true,
+  );
+}
+
 /** The holder failed for good: another member, else the final action, unless all that is known is an outage of the cloud. */
 function giveUp(draft: Draft, grant: Grant, mayStop: boolean, why: string): void {
   const { seen, now, status } = draft;
   const left = memberLeft(draft);
   const back = left === undefined || left === grant.node ? {} : { prefer: left };
   const choice = chooseCandidate(seen, now.wallMs, { ...back, except: grant.node });
-  if (choice === undefined && isStillLooking(seen)) return;
+  // Who has just booted was not tried yet: the final action would stop a group that can go on in a moment.
+  if (choice === undefined && (isStillLooking(seen) || isOneWaitingAfterBoot(seen))) return;
   closeAsFailed(draft, `on ${grant.node}: ${why}`);
   if (choice !== undefined) {
     status.target = { node: choice.node, cause: "ResourceFailed" };

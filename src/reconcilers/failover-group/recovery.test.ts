@@ -23,6 +23,18 @@ describe("the final action", () => {
     }
   });
 
+  it("waits for a member that has just booted and may not take over yet", async () => {
+    const world = await worldOn(["node1", "node2"]);
+    world.agent("node2").isWaitingAfterBoot = true;
+    await world.advance(1_000);
+    world.agent("node1").broken.add("probe");
+    await world.advance(6_000);
+    const { hold, active } = (await world.group()).status ?? {};
+    expect([hold, active?.node]).toEqual([undefined, "node1"]);
+    world.agent("node2").isWaitingAfterBoot = false;
+    await world.until(isReadyOn("node2"), 5_000);
+  });
+
   it("holds the group, and its last member boots anew, when every member failed with RebootNode", async () => {
     const world = await worldOn(["node1", "node2"], { failover: { finalAction: "RebootNode" } });
     world.agent("node2").broken.add("probe");
