@@ -39,6 +39,7 @@ export class PromiseNode {
     active: [],
     notedEpoch: () => 0,
     sinceRenewalMs: 0,
+    renewDeadlineMs: Number.POSITIVE_INFINITY,
     restsOnSession: true,
     isPeer: () => true,
   };

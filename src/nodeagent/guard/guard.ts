@@ -30,6 +30,7 @@ import {
   type SessionState,
   sessionInForce,
   sessionName,
+  timingsInForce,
 } from "./session-state.ts";
 import type { Watchdog } from "./watchdog.ts";
 import { workerMessage } from "./worker-messages.ts";
@@ -169,6 +170,7 @@ export class Guard {
       active: this.#activity.active,
       notedEpoch: (groupUid) => this.#activity.notedEpoch(groupUid),
       sinceRenewalMs: state.renewedAt === undefined ? Number.POSITIVE_INFINITY : elapsedMs(state.renewedAt, now),
+      renewDeadlineMs: timingsInForce(state, now).renewDeadlineMs,
       restsOnSession: restsOnSession(state),
     };
   }

@@ -7,7 +7,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeFacts } from "../../api/session-lease.ts";
-import type { Timings } from "../../api/timings.ts";
+import { revokeWaitMs, type Timings } from "../../api/timings.ts";
 import { pinoLog } from "../../host/pino-log.ts";
 import { prometheusMetrics } from "../../host/prometheus.ts";
 import { systemClock } from "../../host/system-clock.ts";
@@ -34,8 +34,8 @@ import { ForkedWorkers } from "./fork-worker.ts";
 import { Guard } from "./guard.ts";
 import { HardCut } from "./hard-cut.ts";
 import { Holdings } from "./holdings.ts";
-import { SettingsFollower } from "./session-settings.ts";
-import { judgeWatchdog } from "./watchdog.ts";
+import { changeOf, SettingsFollower } from "./session-settings.ts";
+import { judgeWatchdog, type Watchdog } from "./watchdog.ts";
 import { serveMetrics } from "./metrics-server.ts";
 import { becomeOnlyGuard } from "./only-guard.ts";
 import { PromiseStore } from "./promise-store.ts";
@@ -82,7 +82,8 @@ export async function runAgent(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function runGuard(options: AgentOptions, argv: readonly string[], log: Logger): Promise<void> {
+async function runGuard(flags: AgentOptions, argv: readonly string[], log: Logger): Promise<void> {
+  const options = await withSettings(flags, log);
   mkdirSync(options.stateFolder, { recursive: true, mode: 0o700 });
   const lock = await becomeOnlyGuard(options.node, options.stateFolder);
   const bootId = readBootId(options.hostRoot);
@@ -105,6 +106,7 @@ async function runGuard(options: AgentOptions, argv: readonly string[], log: Log
     options,
     lifeId,
     bootId,
+    Math.max(revokeWaitMs(flags.timings), revokeWaitMs(options.timings)),
     { ...shared, kube, signer, delays },
     () => guard,
   );
@@ -134,7 +136,7 @@ async function runGuard(options: AgentOptions, argv: readonly string[], log: Log
   const server = await serveMetrics(metrics, options.metricsAddress, options.metricsPort);
   if (isWaiting) systemClock.setTimer(peers.bootWaitMs, () => guard.changeFacts(facts));
   endWhenAsked(options, guard, log);
-  const settings = followSettings(options, guard, log);
+  const settings = followSettings(options, guard, watchdog, log);
   const { kind, problem } = watchdog;
   log.info("guard starts", { life: lifeId, bootId, watchdog: kind, watchdogProblem: problem });
   await guard.run();
@@ -143,15 +145,33 @@ async function runGuard(options: AgentOptions, argv: readonly string[], log: Log
   lock.release();
 }
 
+/** A life begins with the settings that the one before it may have ended with: what it promised is as long. */
+async function withSettings(flags: AgentOptions, log: Logger): Promise<AgentOptions> {
+  const { settingsFolder, session, timings } = flags;
+  if (settingsFolder === undefined) return flags;
+  const change = changeOf(await readSettings(settingsFolder), session, timings);
+  if (change === undefined) return flags;
+  const problem = "problem" in change ? change.problem : watchdogProblem(flags, change.timings);
+  if (problem === undefined && "timings" in change) return { ...flags, timings: change.timings };
+  log.warn("session settings not taken over: the flags' are in force", { problem });
+  return flags;
+}
+
 /** Nothing to follow without a folder: `close` is all that is asked of it then. */
-function followSettings(options: AgentOptions, guard: Guard, log: Logger): { close(): void } {
+function followSettings(
+  options: AgentOptions,
+  guard: Guard,
+  watchdog: Pick<Watchdog, "kind">,
+  log: Logger,
+): { close(): void } {
   const { settingsFolder, session, timings } = options;
   if (settingsFolder === undefined) return { close: () => undefined };
   const follower = new SettingsFollower(session, timings, {
     clock: systemClock,
     log,
     read: async () => await readSettings(settingsFolder),
-    watchdogProblem: (wanted) => watchdogProblem(options, wanted),
+    // Whether one runs is known: a device that cannot be read now is no reason to do as if there were none.
+    watchdogProblem: (wanted) => (watchdog.kind === "None" ? undefined : judgedWatchdog(options, wanted).problem),
     onTimings: (changed) => guard.changeTimings(changed),
   });
   follower.start();
@@ -160,10 +180,17 @@ function followSettings(options: AgentOptions, guard: Guard, log: Logger): { clo
 
 /** A device that does not fit is none, and groups that rely on it must not find that out later. */
 function watchdogProblem(options: AgentOptions, wanted: Timings): string | undefined {
-  const { watchdogMode, watchdogDevice: device, timings } = options;
-  const facts = readWatchdogFacts({ device, sysfs: options.watchdogSysfs ?? sysfsFolder(device) });
-  if (judgeWatchdog(watchdogMode, facts, timings).kind === "None") return undefined;
-  return judgeWatchdog(watchdogMode, facts, wanted).problem;
+  if (judgedWatchdog(options, options.timings).kind === "None") return undefined;
+  return judgedWatchdog(options, wanted).problem;
+}
+
+function judgedWatchdog(options: AgentOptions, timings: Timings): ReturnType<typeof judgeWatchdog> {
+  const { watchdogMode, watchdogDevice: device, watchdogSysfs } = options;
+  return judgeWatchdog(
+    watchdogMode,
+    readWatchdogFacts({ device, sysfs: watchdogSysfs ?? sysfsFolder(device) }),
+    timings,
+  );
 }
 
 /** How long the system may take to say whether it goes down, in milliseconds. */
@@ -240,6 +267,7 @@ async function peersOf(
   options: AgentOptions,
   lifeId: string,
   bootId: string,
+  longestPromiseMs: number,
   modules: Omit<PromisingPeersModules, "datagrams" | "verifier" | "store">,
   guard: () => Guard,
 ): Promise<PromisingPeers> {
@@ -248,7 +276,16 @@ async function peersOf(
   const loaded = await store.load();
   const datagrams = await udpDatagrams({ address: options.peerAddress, port: options.peerPort });
   const peers = new PromisingPeers(
-    { node, namespace, lifeId, timings, rules: ALL_RULES, loaded, uptimeMs: readUptimeMs(options.hostRoot) },
+    {
+      node,
+      namespace,
+      lifeId,
+      timings,
+      rules: ALL_RULES,
+      loaded,
+      longestPromiseMs,
+      uptimeMs: readUptimeMs(options.hostRoot),
+    },
     { ...modules, datagrams, verifier: newVerifier(), store },
     guard,
   );

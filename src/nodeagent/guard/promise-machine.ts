@@ -281,7 +281,7 @@ function ask(draft: Draft): void {
   const isNeeded =
     context.session !== undefined &&
     context.active.length > 0 &&
-    context.sinceRenewalMs >= ASK_AFTER * nearestDeadlineMs(state, now.monotonicMs);
+    context.sinceRenewalMs >= ASK_AFTER * Math.min(context.renewDeadlineMs, nearestDeadlineMs(state, now.monotonicMs));
   if (!isNeeded) return state.rounds.length > 0 ? change(draft, { rounds: [] }) : undefined;
   if (state.lastAskMs !== undefined && now.monotonicMs - state.lastAskMs < timings.renewIntervalMs) return;
   const asks = groupsByMember(draft);

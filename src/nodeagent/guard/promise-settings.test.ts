@@ -29,6 +29,15 @@ describe("settings that change meanwhile", () => {
     expect(a.sent("ask").at(-1)).toMatchObject({ sessionDurationMs: 30_000 });
   });
 
+  test("let it ask by the session's own deadline, however often they changed", () => {
+    const a = asking(["a", "b"]);
+    a.step({ type: "timings", timings: longer });
+    a.step({ type: "timings", timings: deriveTimings("default", 60_000) });
+    a.effects = [];
+    a.pass(timings.renewIntervalMs, { sinceRenewalMs: ASK_MS, renewDeadlineMs: timings.renewDeadlineMs });
+    expect(a.sent("ask").at(-1)).toMatchObject({ sessionDurationMs: 60_000 });
+  });
+
   test("count alone when the old ones are over", () => {
     const a = asking(["a", "b"]);
     a.step({ type: "timings", timings: longer });

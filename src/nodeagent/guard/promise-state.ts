@@ -89,6 +89,8 @@ export interface PromiseContext {
   readonly notedEpoch: (groupUid: string) => number;
   /** Since the send of the last renewal known to have succeeded, in milliseconds. */
   readonly sinceRenewalMs: number;
+  /** R as the session counts it now: the right ends so long after that send, whatever was changed and when it was published. */
+  readonly renewDeadlineMs: number;
   /** No promise has prolonged the right since that renewal. */
   readonly restsOnSession: boolean;
   /** Members of the network by name; one that is no peer cannot be asked. */

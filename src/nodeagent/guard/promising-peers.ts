@@ -17,6 +17,8 @@ export interface PromisingPeersOptions {
   readonly rules: SafetyRules;
   /** As `store.load` gave them. */
   readonly loaded: LoadedPromises;
+  /** The longest that a promise of an earlier life, before the machine booted, may bind, in milliseconds; absent: by `timings`. */
+  readonly longestPromiseMs?: number;
   /** How long the machine has been up, in milliseconds; 0 when it cannot be told. */
   readonly uptimeMs: number;
 }
@@ -37,10 +39,10 @@ export class PromisingPeers implements GuardPeers {
 
   /** `guard` is asked from the first event of `start` on. */
   constructor(options: PromisingPeersOptions, modules: PromisingPeersModules, guard: () => Guard) {
-    const { loaded, uptimeMs, timings } = options;
+    const { loaded, uptimeMs, timings, longestPromiseMs = revokeWaitMs(timings) } = options;
     this.#store = modules.store;
     this.#loaded = loaded;
-    this.bootWaitMs = bootWaitMs(loaded, revokeWaitMs(timings), uptimeMs);
+    this.bootWaitMs = bootWaitMs(loaded, longestPromiseMs, uptimeMs);
     this.#channel = new PeerChannel(options, modules, {
       onLiveness: ({ alive, lost }) => guard().tellWorker({ type: "peers", alive, lost }),
       onHeard: (node, senderSession) => {

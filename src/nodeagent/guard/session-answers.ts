@@ -1,5 +1,6 @@
 /** What the answers of the API server mean for the session. Part of `session-machine.ts`. */
 import type { Lease } from "../../api/session-lease.ts";
+import { revokeWaitMs } from "../../api/timings.ts";
 import { assert, unreachable } from "../../lib/assert.ts";
 import { elapsedMs, type Instant } from "../../lib/clock.ts";
 import { type Answer, change, type Draft, isPlannedStop, pause } from "./session-draft.ts";
@@ -121,19 +122,28 @@ function succeeded(draft: Draft, sentAt: Instant, lease: Lease, outcome: "ok" | 
   if (state.phase === "Acquiring") {
     if (elapsedMs(sentAt, now) >= renewDeadlineMs) return pause(draft, 0); // too old to be a right: renew at once
     change(draft, { phase: "Holding", ...formerOf(state, seen, now) });
-  } else if (state.formerTimings !== undefined && state.formerTimings.since === undefined) {
-    change(draft, { formerTimings: { ...state.formerTimings, since: now } });
   }
+  countFormer(draft, lease);
   const countsFrom = rulesOf(state).countsFromSend ? sentAt : now;
   change(draft, { renewedAt: countsFrom });
   prolong(draft, countsFrom);
 }
 
+/** One old duration counts from when others can know the new timings: not from a renewal that was sent before the change. */
+function countFormer(draft: Draft, stored: Lease): void {
+  const { formerTimings: former, config } = draft.state;
+  if (former === undefined || former.since !== undefined) return;
+  const published = publishedTimings(stored);
+  if (published === undefined || revokeWaitMs(published) < revokeWaitMs(config.timings)) return;
+  change(draft, { formerTimings: { ...former, since: draft.now } });
+}
+
 /** What an earlier life published counts for one old duration, if it is smaller. */
 function formerOf(state: SessionState, seen: Lease | undefined, now: Instant): Pick<SessionState, "formerTimings"> {
   const former = seen === undefined ? undefined : publishedTimings(seen);
-  if (former === undefined || former.sessionDurationMs >= state.config.timings.sessionDurationMs) return {};
-  return { formerTimings: { timings: former, since: now } };
+  const inForce = timingsInForce(state, now);
+  if (former === undefined || former.sessionDurationMs >= inForce.sessionDurationMs) return {};
+  return { formerTimings: { timings: former } };
 }
 
 export function prolong(draft: Draft, base: Instant): void {

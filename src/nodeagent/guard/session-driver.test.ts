@@ -1,61 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { FakeClock } from "../../../test/fakes/fake-clock.ts";
-import { FakeLeaseApi } from "../../../test/fakes/fake-lease-api.ts";
+import { holdingGuard as holding, sessionGuard as setUp } from "../../../test/builders/session-guard.ts";
 import { LEASE_ANNOTATIONS, type Lease } from "../../api/session-lease.ts";
 import { presetTimings } from "../../api/timings.ts";
 import { readInstant } from "../../lib/clock.ts";
-import { silentLog } from "../../lib/log.ts";
-import { noMetrics } from "../../lib/metrics.ts";
-import { type GuardEffect, SessionDriver } from "./session-driver.ts";
-import { rightLeftMs, sessionInForce } from "./session-state.ts";
 
 const timings = presetTimings("default");
 const { renewDeadlineMs: R, stopBudgetMs: S, renewIntervalMs: interval } = timings;
-
-function setUp() {
-  const clock = new FakeClock();
-  const api = new FakeLeaseApi(clock);
-  const effects: GuardEffect[] = [];
-  const config = {
-    node: "n1",
-    namespace: "understudy-system",
-    lifeId: "life",
-    publicKey: "key",
-    facts: { bootId: "boot", version: "0", watchdog: "None" as const, interfaces: [] },
-    timings,
-  };
-  const driver = new SessionDriver(config, { kube: api, clock, log: silentLog, metrics: noMetrics }, (effect) => {
-    effects.push(effect);
-  });
-  const ofType = <T extends GuardEffect["type"]>(type: T): Extract<GuardEffect, { type: T }>[] =>
-    effects.filter((effect): effect is Extract<GuardEffect, { type: T }> => effect.type === type);
-  const session = (): string | undefined => sessionInForce(driver.state, readInstant(clock));
-  const lease = (): Lease => {
-    const stored = api.stored<Lease>("n1");
-    if (stored === undefined) throw new Error("no Lease");
-    return stored;
-  };
-  return {
-    clock,
-    api,
-    driver,
-    effects,
-    ofType,
-    session,
-    lease,
-    right: () => rightLeftMs(driver.state, readInstant(clock)),
-  };
-}
-
-async function holding(isBusy = true) {
-  const guard = setUp();
-  guard.driver.dispatch({ type: "started" });
-  guard.driver.dispatch({ type: "downProven" });
-  await guard.clock.advance(50);
-  expect(guard.session()).toBe("n1_life");
-  if (isBusy) guard.driver.dispatch({ type: "activity", isBusy: true });
-  return guard;
-}
 
 function stranger(lease: Lease, change: { holder?: string; ended?: string }): Lease {
   const annotations = { ...lease.metadata.annotations };
