@@ -221,3 +221,57 @@ test("a change is conditional on the set before it and on the own seal (A5)", ()
   ]);
   expect(changeOf(change, rulesWithout("sealsBeforeGrant"))).toHaveLength(2);
 });
+
+describe("answers that overtake one another", () => {
+  /** Set {a}, generation 7; a growth by b is on its way without an answer. */
+  function growing(): Primary {
+    const primary = Primary.of(["a"], []);
+    primary.tell({ type: "asked", members: ["a", "b"] });
+    expect(primary.tell({ type: "equal", members: ["b"] })).toEqual([write(7, ["a", "b"])]);
+    primary.tell({ type: "unknown" });
+    return primary;
+  }
+
+  test("a read that was answered before the late growth, and arrives after the watch has shown it", () => {
+    const primary = growing();
+    expect(primary.wait()).toEqual([{ type: "read" }]);
+    primary.tell({ type: "seen", record: record(8, ["a", "b"]), isConsistent: false });
+    primary.tell({ type: "equal", members: [] });
+    primary.tell({ type: "seen", record: record(7, ["a"]), isConsistent: true });
+    expect(mayBeInSync(primary.state) ?? ["a", "b"]).toContain("b");
+    expect(primary.wait()).toEqual([{ type: "read" }]);
+    expect(primary.tell({ type: "seen", record: record(8, ["a", "b"]), isConsistent: true })).toEqual([
+      write(8, ["a"]),
+    ]);
+  });
+
+  test("a watch that lags behind a refusal", () => {
+    const primary = growing();
+    primary.wait();
+    primary.tell({ type: "equal", members: [] });
+    expect(primary.tell({ type: "seen", record: record(7, ["a"]), isConsistent: true })).toEqual([write(7, ["a"])]);
+    primary.tell({ type: "refused" }); // the growth was stored meanwhile
+    primary.tell({ type: "seen", record: record(7, ["a"]), isConsistent: false });
+    expect(mayBeInSync(primary.state) ?? ["a", "b"]).toContain("b");
+  });
+
+  test("a refusal for another reason settles nothing that was sent before", () => {
+    const primary = growing();
+    primary.wait();
+    primary.tell({ type: "equal", members: [] });
+    primary.tell({ type: "seen", record: record(7, ["a"]), isConsistent: true });
+    primary.tell({ type: "refused" }); // an admission rule, or too many writers at once
+    primary.wait();
+    primary.tell({ type: "seen", record: record(7, ["a"]), isConsistent: true });
+    expect(mayBeInSync(primary.state)).toContain("b");
+  });
+
+  test("a disk that was made anew is learnt by a second read", () => {
+    const primary = growing();
+    primary.wait();
+    primary.tell({ type: "seen", record: record(0, ["a"]), isConsistent: true });
+    expect(primary.wait()).toEqual([{ type: "read" }]);
+    primary.tell({ type: "seen", record: record(0, ["a"]), isConsistent: true });
+    expect(mayBeInSync(primary.state)).toContain("a");
+  });
+});

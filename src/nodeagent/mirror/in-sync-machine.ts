@@ -71,16 +71,16 @@ function learn(state: InSyncState, event: InSyncEvent, nowMs: number): InSyncSta
     case "primary":
       return event.epoch === state.epoch ? state : fresh(state, event.epoch);
     case "seen":
-      return seen(state, event.record, event.isConsistent);
+      return seen(state, event.record, event.isConsistent, nowMs);
     case "equal":
       return { ...state, equal: event.members };
     case "asked":
       return { ...state, asked: event.members };
     case "stored":
-      return { ...seen(state, event.record, false), isBusy: false, failures: 0 };
+      return { ...seen(state, event.record, false, nowMs), isBusy: false, failures: 0 };
     case "refused":
-      // Whatever of ours was conditional on the same generation can be stored no more; whether it was, a read tells.
-      return failed({ ...state, record: undefined, unresolved: [] }, nowMs);
+      // Only a read that was sent after it tells what is on record, and so what of ours can be stored no more.
+      return failed({ ...state, record: undefined, unresolved: withoutLast(state.unresolved) }, nowMs);
     case "unknown":
     case "readFailed":
       return failed(state, nowMs);
@@ -96,11 +96,15 @@ function fresh({ node, rules, record }: InSyncState, epoch: number | undefined):
   return { ...initialInSync(node, rules), epoch, record, isReadWanted: epoch !== undefined };
 }
 
-function seen(state: InSyncState, record: SetRecord | undefined, isConsistent: boolean): InSyncState {
+function seen(state: InSyncState, record: SetRecord | undefined, isConsistent: boolean, nowMs: number): InSyncState {
   if (!isConsistent) {
-    if (record === undefined || isOlder(record, state.record)) return state;
+    // A watch may lag behind an answer: what is not known any more is not learnt from it.
+    const isUnknown = state.epoch !== undefined && state.record === undefined;
+    if (isUnknown || record === undefined || isOlder(record, state.record)) return state;
     return settled({ ...state, record });
   }
+  // Overtaken by the watch, or the disk was made anew: a read that is sent now tells which.
+  if (record !== undefined && isOlder(record, state.record)) return failed({ ...state, record: undefined }, nowMs);
   const read = { ...state, record, isBusy: false, isReadWanted: false, failures: 0 };
   return state.rules.onlyWritesResolveChanges ? settled(read) : { ...read, unresolved: [] };
 }
@@ -122,6 +126,11 @@ function failed(state: InSyncState, nowMs: number): InSyncState {
   const failures = state.failures + 1;
   const waitMs = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** (failures - 1));
   return { ...state, isBusy: false, isReadWanted: true, failures, notBeforeMs: nowMs + waitMs };
+}
+
+/** The change that was just refused; one call is on its way at a time. */
+function withoutLast(unresolved: InSyncState["unresolved"]): InSyncState["unresolved"] {
+  return unresolved.slice(0, -1);
 }
 
 function isOwn(state: InSyncState, { primary }: SetRecord): boolean {
