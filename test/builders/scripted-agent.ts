@@ -86,6 +86,16 @@ export class ScriptedAgent {
     this.#cancel();
   }
 
+  /** The take-down of a planned stop: this group is down and says so, the session is still renewed while others stop. */
+  async takeDown(): Promise<void> {
+    this.#isStopping = true;
+    const group = await this.#kube.get<FailoverGroup>(FAILOVER_GROUP, this.#options.group);
+    if (group === undefined || this.#serving === undefined) return;
+    const { session, epoch } = this.#serving;
+    this.#serving = undefined;
+    await this.#report(group, { session, epoch, state: "Inactive" });
+  }
+
   async release(): Promise<void> {
     this.#isStopping = true;
     this.#serving = undefined;

@@ -63,6 +63,12 @@ const SESSION_UNKNOWN = {
   NoLease: (node: string) => `${node} has no session: its agent has not started`,
 } as const;
 
+/** The session that it still renews ends within seconds: a grant bound to it would never be served. */
+const agentIsNotEnding: Check = ({ member }) =>
+  member.session.facts?.isRestarting === true
+    ? { reason: "SessionMissing", message: `the agent of ${member.node} is about to restart` }
+    : undefined;
+
 /** What its agent promised before the machine booted may still bind; it would refuse the grant (DESIGN 4.6). */
 const waitAfterBootIsOver: Check = ({ member }) =>
   member.session.facts?.isWaitingAfterBoot === true
@@ -146,6 +152,7 @@ const CHECKS: readonly Check[] = [
   nodeIsInService,
   sessionIsLive,
   waitAfterBootIsOver,
+  agentIsNotEnding,
   nodeIsNotCordoned,
   isInTheHoldersRecord,
   copiesAreInSync,

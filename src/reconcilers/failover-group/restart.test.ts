@@ -38,6 +38,22 @@ describe("an agent that ends alone and comes back", () => {
     expect((await world.group()).status?.active?.epoch).toBe(2);
   });
 
+  it("is granted nothing under the session that it is about to release", async () => {
+    const world = await worldOnNode1();
+    const before = await world.group();
+    world.agent("node1").isRestarting = true;
+    await world.advance(TIMINGS.renewIntervalMs + TIMINGS.requestTimeoutMs + TIMINGS.readGapMs);
+    await world.agent("node1").takeDown();
+    await world.advance(500);
+    await world.agent("node1").release();
+    await world.advance(500);
+    expect((await world.group()).status?.epoch).toBe(before.status?.epoch);
+    await world.agent("node1").start();
+    await world.until(isReadyOn("node1"), 2_000);
+    expect((await world.group()).status?.epoch).toBe((before.status?.epoch ?? 0) + 1);
+    expect(world.agent("node2").servedEpochs).toEqual([]);
+  });
+
   it("is waited for as long as its session would have lasted, no longer", async () => {
     const world = await worldOnNode1();
     await stopsToRestart(world);
